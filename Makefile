@@ -1,0 +1,154 @@
+# willmsim: `make demo` runs the main job, `make test` the tests; both install what is missing.
+#
+# A room is a folder; its objects go into one library. tests/ROOM/*.c make one test program per
+# room: each file exports `int test_FILE(void)` (a cmocka group) and the main is generated.
+
+ROOMS   := base models sched sim datasets
+BUILD   ?= build
+PREFIX  ?= /usr/local
+CC      ?= gcc
+VERSION := 0.1.0
+
+# --- What the machine has (looked up only once the packages are there) -----------------------
+PKGS    := gsl libcjson sqlite3 nettle
+HAVE    := $(shell pkg-config --exists $(PKGS) 2>/dev/null && test -e /usr/include/csv.h && echo yes)
+NVCC    ?= $(firstword $(wildcard /usr/local/cuda/bin/nvcc) $(shell command -v nvcc 2>/dev/null))
+MPICC   ?= $(shell command -v mpicc 2>/dev/null)
+GNUPLOT ?= $(shell command -v gnuplot 2>/dev/null)
+GIT_REV := $(shell git rev-parse --short=12 HEAD 2>/dev/null)
+
+CSTD     := -std=c17 -D_GNU_SOURCE
+WARN     := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror
+OPT      ?= -O3
+# -ffp-contract=off: no fused multiply-add, so that results do not hang on the processor.
+CFLAGS   += $(CSTD) $(WARN) $(OPT) -g -ffp-contract=off -fno-math-errno -fopenmp -MMD -MP $(SAN)
+CPPFLAGS += -I. $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+CPPFLAGS += -DWILLMSIM_VERSION='"$(VERSION)"' -DWILLMSIM_PREFIX='"$(PREFIX)"'
+CPPFLAGS += -DWITH_CUDA=$(if $(NVCC),1,0) -DWITH_MPI=$(if $(MPICC),1,0) -DWITH_GNUPLOT=$(if $(GNUPLOT),1,0)
+LDLIBS   += $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lcsv -lm
+LDFLAGS  += -fopenmp $(SAN)
+
+# One program per file: tools that are not part of willmsim itself.
+SIDE_TOOLS := $(wildcard tools/fit_*.c)
+
+src   = $(wildcard $(1)/*.c)
+objs  = $(patsubst %.c,$(BUILD)/%.o,$(1))
+LIBS  := $(ROOMS:%=$(BUILD)/lib%.a)
+# Link order follows who uses whom.
+LINK  := $(foreach r,datasets sim sched models base,$(BUILD)/lib$(r).a)
+MAIN_SRC := $(filter-out $(SIDE_TOOLS),$(wildcard tools/*.c))
+TEST_ROOMS := $(sort $(patsubst tests/%/,%,$(dir $(wildcard tests/*/*.c))))
+TESTS := $(TEST_ROOMS:%=$(BUILD)/tests/test_%)
+BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/bench_*.c))
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all demo test lint sanitize bench install clean deps build-tests benches reference format
+
+all: deps-check $(BUILD)/willmsim
+
+# A plain `make` does not install; it says what is missing.
+.PHONY: deps-check
+deps-check:
+ifneq ($(HAVE),yes)
+	@echo "willmsim: libraries are missing; run 'make deps' to install them" >&2; exit 1
+endif
+
+deps:
+	@sh tools/install-deps.sh build
+
+demo:
+	@sh tools/install-deps.sh build
+	@$(MAKE) --no-print-directory all
+	$(BUILD)/willmsim run scenarios/smart-glasses-uplink.json
+
+test:
+	@sh tools/install-deps.sh build test
+	@$(MAKE) --no-print-directory all build-tests
+	@BUILD=$(BUILD) sh tests/run.sh
+
+build-tests: $(TESTS)
+
+sanitize:
+	@sh tools/install-deps.sh build test
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/sanitize OPT=-O1 \
+	    SAN='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' \
+	    all build-tests
+	@BUILD=$(BUILD)/sanitize sh tests/run.sh
+
+C_FILES = $(shell git ls-files '*.c' '*.h' '*.cu' 2>/dev/null)
+lint:
+	@sh tools/install-deps.sh build test lint
+	@$(MAKE) --no-print-directory lint-run
+
+.PHONY: lint-run
+lint-run:
+	clang-format --dry-run --Werror $(filter %.c %.h,$(C_FILES))
+	sh tests/rooms.sh
+	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
+	    --suppress=missingIncludeSystem --error-exitcode=1 -I. -j 2 $(ROOMS) tools bench
+	printf '%s\n' $(filter-out tests/%,$(filter %.c,$(C_FILES))) | xargs -P 2 -n 4 sh -c \
+	    'clang-tidy --quiet "$$@" -- $(CSTD) -fopenmp $(CPPFLAGS) 2>/dev/null' sh
+
+format:
+	clang-format -i $(filter %.c %.h,$(C_FILES))
+
+bench:
+	@sh tools/install-deps.sh build bench
+	@$(MAKE) --no-print-directory all benches
+	@BUILD=$(BUILD) sh bench/run.sh
+
+benches: $(BENCHES)
+
+# The scenario reference and the JSON Schema are printed by the loader's own tables.
+reference: all
+	$(BUILD)/willmsim schema > scenarios/scenario.schema.json
+	$(BUILD)/willmsim schema --markdown > docs/scenarios.md
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/willmsim/bench \
+	    $(DESTDIR)$(PREFIX)/share/willmsim/models
+	install -m 755 $(BUILD)/willmsim $(DESTDIR)$(PREFIX)/bin/willmsim
+	cp -R scenarios $(DESTDIR)$(PREFIX)/share/willmsim/
+	cp -R bench/profiles $(DESTDIR)$(PREFIX)/share/willmsim/bench/
+	cp -R models/cards $(DESTDIR)$(PREFIX)/share/willmsim/models/
+
+clean:
+	rm -rf $(BUILD)
+
+# --- How things are made ----------------------------------------------------------------------
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+# The version string changes with every commit; only this object sees it.
+$(BUILD)/tools/version.o: CPPFLAGS += -DWILLMSIM_REVISION='"$(GIT_REV)"'
+
+define room_library
+$(BUILD)/lib$(1).a: $(call objs,$(call src,$(1)))
+	@rm -f $$@
+	ar rcs $$@ $$^
+endef
+$(foreach r,$(ROOMS),$(eval $(call room_library,$(r))))
+
+$(BUILD)/willmsim: $(call objs,$(MAIN_SRC)) $(LINK)
+	$(CC) $(LDFLAGS) $(call objs,$(MAIN_SRC)) $(LINK) $(LDLIBS) -o $@
+
+$(BUILD)/tools/fit_%: $(BUILD)/tools/fit_%.o $(LINK)
+	$(CC) $(LDFLAGS) $< $(LINK) $(LDLIBS) -o $@
+
+$(BUILD)/bench/%: $(BUILD)/bench/%.o $(LINK)
+	$(CC) $(LDFLAGS) $< $(LINK) $(LDLIBS) -o $@
+
+define test_program
+$(BUILD)/tests/$(1)_main.c: $(wildcard tests/$(1)/*.c) tests/main.sh
+	@mkdir -p $$(@D)
+	sh tests/main.sh $(1) > $$@
+$(BUILD)/tests/$(1)_main.o: $(BUILD)/tests/$(1)_main.c
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c $$< -o $$@
+$(BUILD)/tests/test_$(1): $(BUILD)/tests/$(1)_main.o $(call objs,$(call src,tests/$(1))) $(LINK)
+	$(CC) $(LDFLAGS) $$(filter %.o,$$^) $(LINK) $(LDLIBS) -lcmocka -o $$@
+endef
+$(foreach r,$(TEST_ROOMS),$(eval $(call test_program,$(r))))
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,50 @@
+/* nr_error.h - transport-block errors: from (MCS, size, SNR) to a probability.
+ *
+ * SNR is Es/N0 per resource element, AWGN. HARQ enters as a gain in dB after n transmissions
+ * (incremental redundancy with RV 0,2,3,1, or chase combining), by code rate. The parameters are
+ * fitted by tools/fit_bler.c to published link-level simulations and ship as a table
+ * (models/nr_error_table.inc); docs/models.md has the form, the data and the errors.
+ */
+#ifndef MODELS_NR_ERROR_H
+#define MODELS_NR_ERROR_H
+
+#include <stdint.h>
+
+enum nr_decoder {
+    NR_DECODER_IT5,  /* 5 LDPC iterations: OpenAirInterface's default, the testbed */
+    NR_DECODER_IT20, /* 20 iterations */
+};
+
+enum nr_combining { NR_COMBINING_IR, NR_COMBINING_CHASE };
+
+/* What does not change from block to block: the SNR at which half of the blocks fail and how
+ * steeply the curve falls. Filled once per (MCS, size), used per block. */
+struct nr_error_curve {
+    double snr50_db;
+    double slope_per_db;
+};
+
+struct nr_error_curve nr_error_curve(enum nr_decoder decoder, int qm, int r_x10240,
+                                     int32_t tbs_bits);
+
+/* Block error probability at an effective SNR in dB, in [0, 1]. */
+double nr_error_bler(struct nr_error_curve curve, double snr_db);
+
+/* SNR in dB at which the block error probability is `bler` (0 < bler < 1): the inverse. */
+double nr_error_snr_db(struct nr_error_curve curve, double bler);
+
+/* Gain in dB of n_tx transmissions (1..) over one, by combining and code rate; 0 for n_tx = 1. */
+double nr_harq_gain_db(enum nr_combining combining, int r_x10240, int n_tx);
+
+/* Highest CQI of a table whose code rate and modulation would see a BLER of at most 0.1
+ * (38.214 5.2.2.1) for a block of 12 x 13 x n_prb resource elements at this SNR. */
+int nr_cqi_of_snr(enum nr_decoder decoder, int cqi_table, double snr_db, int n_prb);
+
+/* Highest MCS of a table whose spectral efficiency does not exceed that of the CQI. */
+int nr_mcs_of_cqi(int mcs_table, int cqi_table, int cqi);
+
+/* Effective SNR of resource elements with different SNRs: mean mutual information per coded bit
+ * over the n subbands (MIESM), in dB. With equal SNRs it is that SNR. */
+double nr_effective_snr_db(int qm, const double *snr_db, int n);
+
+#endif

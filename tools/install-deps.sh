@@ -1,0 +1,37 @@
+#!/bin/sh
+# Installs the Debian packages that a job needs and this machine lacks. Asks nothing.
+# usage: install-deps.sh [build] [test] [lint] [bench]
+set -u
+want=
+for job in "$@"; do
+    case $job in
+    build) want="$want pkg-config gcc libgsl-dev libcjson-dev libsqlite3-dev libcsv-dev nettle-dev" ;;
+    test)  want="$want libcmocka-dev sqlite3 jq" ;;
+    lint)  want="$want clang-format clang-tidy cppcheck" ;;
+    bench) want="$want python3-simpy" ;;
+    *) echo "willmsim: install-deps.sh: unknown job '$job'; use build, test, lint or bench" >&2; exit 2 ;;
+    esac
+done
+missing=
+for p in $want; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || missing="$missing $p"
+done
+[ -z "$missing" ] && exit 0
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null 2>&1 || {
+        echo "willmsim: missing packages:$missing; install them as root (apt-get install$missing)" >&2
+        exit 1
+    }
+    as_root="sudo -n"
+fi
+echo "willmsim: installing$missing"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+{
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq &&
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
+} >"$log" 2>&1 </dev/null || {
+    echo "willmsim: cannot install$missing: $(grep -m1 '^E:\|sudo:' "$log" || tail -n 1 "$log")" >&2
+    exit 1
+}
