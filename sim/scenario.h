@@ -1,0 +1,201 @@
+/* scenario.h - what a scenario file says, as plain structs.
+ *
+ * The tables in scenario.c are the one truth: they read the file, print the JSON Schema
+ * (scenarios/scenario.schema.json) and the reference (docs/scenarios.md). Units stand in the key
+ * names. A stage whose object is absent (radio, transport, core) is left out of the chain.
+ */
+#ifndef SIM_SCENARIO_H
+#define SIM_SCENARIO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/json.h"
+
+struct scenario_engine {
+    bool skip_idle_slots;
+};
+
+struct scenario_output {
+    double ran_records_ms; /* 0: off */
+    bool requests;         /* rows of requests, ue_records and server_records */
+};
+
+enum channel_kind { CHANNEL_TESTBED, CHANNEL_AWGN, CHANNEL_KINDS };
+
+/* Channel variants: struct of the JSON_CHOICE's options. */
+struct channel_testbed {
+    double mean_snr_db, std_snr_db, step_db, correlation_ms;
+};
+struct channel_awgn {
+    double snr_db;
+};
+
+struct scenario_radio {
+    int64_t scs_khz, n_prb;
+    const char *tdd; /* slot pattern of D, S, U or "fdd" */
+    int64_t special_dl_symbols, special_ul_symbols;
+    int64_t dl_symbols, dl_dmrs_re, ul_symbols, ul_special_symbols, ul_dmrs_re;
+    int64_t mcs_table_dl, mcs_table_ul, max_mcs_dl, max_mcs_ul;
+    int64_t k1_slots, k2_slots;
+    int64_t sr_period_slots, sr_offset_slots;
+    double idle_grant_ms;
+    int64_t min_grant_prb, min_grant_mcs, max_ues_per_slot;
+    double bsr_periodic_ms;
+    int64_t harq_processes, harq_rounds;
+    double rlc_status_ms;
+    int64_t start_mcs, la_update_frames, la_min_blocks;
+    double start_bler, la_lower, la_upper, la_filter;
+    double pf_ewma;
+    double ul_power_headroom_db;
+    int decoder, combining;                    /* enum nr_decoder, enum nr_combining */
+    struct json_choice channel_ul, channel_dl; /* index: enum channel_kind */
+    struct json_choice policy;                 /* index into radio_policy_variants */
+};
+
+struct scenario_cell {
+    const char *id;
+};
+
+struct scenario_slice {
+    const char *id;
+    const char *parent; /* NULL: a branch of the tree; else the branch this fruit hangs on */
+    double min_pct, max_pct, priority;
+    int64_t sst, sd;
+    const char *service; /* LLM service id, "" when none */
+};
+
+struct scenario_slices {
+    struct json_list tree;      /* struct scenario_slice */
+    const char *rrm_policy;     /* path of a testbed rrmPolicy.json; "" none */
+    const char *rrm_policy_sub; /* path of a testbed rrmPolicy_sub.json; "" none */
+};
+
+struct scenario_transport {
+    double rate_mbps, delay_ms;
+    int64_t mtu_bytes, ip_header_bytes, l4_header_bytes;
+};
+
+struct scenario_core {
+    double upf_rate_mbps, upf_delay_us;
+    int64_t gtpu_header_bytes;
+};
+
+struct scenario_server {
+    const char *id, *gpu, *model;
+    int quant, engine; /* enum llm_quant + 1 (0: the card's default), enum llm_engine */
+    int64_t tensor_parallel;
+    double memory_utilization;
+    int64_t kv_tokens; /* 0: computed */
+    int64_t kv_block_tokens;
+    bool loaded; /* the model is in GPU memory at time 0 */
+    double request_overhead_ms;
+    struct json_choice batching; /* index into batch_policy_variants() */
+};
+
+enum traffic_kind {
+    TRAFFIC_WILLM_CLIENT,
+    TRAFFIC_POISSON,
+    TRAFFIC_TRACE_AZURE,
+    TRAFFIC_TRACE_MOONCAKE,
+    TRAFFIC_TRACE_CSV,
+    TRAFFIC_KINDS
+};
+
+enum request_mode { MODE_IMAGE, MODE_TEXT };
+
+struct traffic_willm {
+    double period_s;
+    int mode; /* enum request_mode */
+    int64_t base_width, base_height, display_width, display_height;
+    int64_t jpeg_quality;
+    struct json_list coefficients; /* double */
+    struct json_list word_counts;  /* int64_t */
+    double tokens_per_word, bytes_per_word;
+    int64_t prompt_tokens, json_overhead_bytes, http_header_bytes;
+    double answer_length_std; /* relative spread of the answer's length */
+    double start_spread_s;
+};
+
+enum length_kind { LENGTH_CONSTANT, LENGTH_UNIFORM, LENGTH_LOGNORMAL, LENGTH_GEOMETRIC };
+struct length_constant {
+    int64_t value;
+};
+struct length_uniform {
+    int64_t min, max;
+};
+struct length_lognormal {
+    double median, sigma;
+    int64_t max;
+};
+struct length_geometric {
+    double mean;
+    int64_t max;
+};
+
+struct traffic_poisson {
+    double rate_hz;
+    struct json_choice input_tokens, output_tokens; /* index: enum length_kind */
+    double bytes_per_token;
+    int64_t overhead_bytes;
+};
+
+struct traffic_trace {
+    const char *path;
+    double rate_scale, start_s, window_s; /* window 0: to the end */
+    double bytes_per_token;
+    int64_t overhead_bytes;
+};
+
+struct scenario_ues {
+    const char *id;
+    int64_t count;
+    const char *cell;             /* "" when there is no radio; else a cell's id or "*": in turn */
+    const char *slice;            /* "" none */
+    struct json_list slice_cycle; /* ids; empty: `slice` stays */
+    double slice_cycle_s;
+    const char *server;
+    double prepare_ms;
+    bool streaming;
+    struct json_choice traffic; /* index: enum traffic_kind */
+};
+
+struct scenario {
+    const char *name, *description;
+    int64_t seed;
+    double duration_s, drain_s;
+    struct scenario_engine engine;
+    struct scenario_output output;
+    struct scenario_radio *radio; /* NULL: no radio in the chain */
+    struct json_list cells;       /* struct scenario_cell */
+    struct scenario_slices slices;
+    struct scenario_transport *transport; /* NULL: left out */
+    struct scenario_core *core;           /* NULL: left out */
+    struct json_list servers;             /* struct scenario_server */
+    struct json_list ues;                 /* struct scenario_ues */
+
+    /* not in the file */
+    const char *file;   /* the path it was read from */
+    const char *text;   /* the scenario as run (file with --set applied), JSON */
+    struct arena arena; /* owns everything above */
+};
+
+extern const struct json_spec scenario_spec;
+
+/* Reads and checks a scenario: the file, then each "PATH=VALUE" of sets[0..n_sets), then all names
+ * (cells, slices, servers, GPU profiles, model cards, trace files exist). A path that begins with
+ * $WILLMSIM_DATA/ is looked up in that environment variable's folder (default ../shared/data).
+ * On an error nothing is left allocated. */
+int scenario_load(const char *path, const char *const *sets, int n_sets, struct scenario *sc,
+                  struct err *e);
+void scenario_free(struct scenario *sc);
+
+/* Expands $WILLMSIM_DATA/ in a path of the scenario; memory from its arena. NULL: out of memory. */
+const char *scenario_path(struct scenario *sc, const char *path);
+
+/* Slice index in slices.tree by id, or -1. */
+int scenario_slice_index(const struct scenario *sc, const char *id);
+
+#endif
