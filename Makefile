@@ -119,35 +119,34 @@ clean:
 # --- How things are made ----------------------------------------------------------------------
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+	@echo "CC $<"; $(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 
 # The version string changes with every commit; only this object sees it.
 $(BUILD)/tools/version.o: CPPFLAGS += -DWILLMSIM_REVISION='"$(GIT_REV)"'
 
 define room_library
 $(BUILD)/lib$(1).a: $(call objs,$(call src,$(1)))
-	@rm -f $$@
-	ar rcs $$@ $$^
+	@rm -f $$@; echo "AR $$@"; ar rcs $$@ $$^
 endef
 $(foreach r,$(ROOMS),$(eval $(call room_library,$(r))))
 
 $(BUILD)/willmsim: $(call objs,$(MAIN_SRC)) $(LINK)
-	$(CC) $(LDFLAGS) $(call objs,$(MAIN_SRC)) $(LINK) $(LDLIBS) -o $@
+	@echo "LD $@"; $(CC) $(LDFLAGS) $(call objs,$(MAIN_SRC)) $(LINK) $(LDLIBS) -o $@
 
 $(BUILD)/tools/fit_%: $(BUILD)/tools/fit_%.o $(LINK)
-	$(CC) $(LDFLAGS) $< $(LINK) $(LDLIBS) -o $@
+	@echo "LD $@"; $(CC) $(LDFLAGS) $< $(LINK) $(LDLIBS) -o $@
 
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(LINK)
-	$(CC) $(LDFLAGS) $< $(LINK) $(LDLIBS) -o $@
+	@echo "LD $@"; $(CC) $(LDFLAGS) $< $(LINK) $(LDLIBS) -o $@
 
 define test_program
 $(BUILD)/tests/$(1)_main.c: $(wildcard tests/$(1)/*.c) tests/main.sh
 	@mkdir -p $$(@D)
-	sh tests/main.sh $(1) > $$@
+	@sh tests/main.sh $(1) > $$@
 $(BUILD)/tests/$(1)_main.o: $(BUILD)/tests/$(1)_main.c
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c $$< -o $$@
+	@echo "CC $$<"; $(CC) $(CPPFLAGS) $(CFLAGS) -c $$< -o $$@
 $(BUILD)/tests/test_$(1): $(BUILD)/tests/$(1)_main.o $(call objs,$(call src,tests/$(1))) $(LINK)
-	$(CC) $(LDFLAGS) $$(filter %.o,$$^) $(LINK) $(LDLIBS) -lcmocka -o $$@
+	@echo "LD $$@"; $(CC) $(LDFLAGS) $$(filter %.o,$$^) $(LINK) $(LDLIBS) -lcmocka -o $$@
 endef
 $(foreach r,$(TEST_ROOMS),$(eval $(call test_program,$(r))))
 

@@ -50,7 +50,8 @@ int err_exit_status(int code);
 const char *err_name(int code);
 
 /* The word of `known[0..n)` nearest to `word` by edit distance (Damerau-Levenshtein, optimal
- * string alignment), or NULL when none is near (distance > max(2, length/3)). */
+ * string alignment; ASCII case does not count), the first of equals, or NULL when none is near:
+ * distance > max(2, length/3), or every letter would have to change. */
 const char *err_nearest(const char *word, const char *const *known, int n);
 
 #endif

@@ -7,7 +7,8 @@
  * three cannot disagree.
  *
  * Strict means: RFC 8259 and nothing else (no comments, no trailing comma, no NaN, no second
- * value after the first), UTF-8, no duplicate keys, nesting of at most 64, finite numbers.
+ * value after the first), UTF-8, no duplicate keys, nesting of at most 64, finite numbers of at
+ * most 63 characters, no U+0000 in strings.
  */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
@@ -24,7 +25,7 @@ struct cJSON;
 
 enum json_type {
     JSON_BOOL,     /* bool */
-    JSON_INT,      /* int64_t, within [min, max] */
+    JSON_INT,      /* int64_t, within [min, max] and +-2^53; 3.0 is an integer */
     JSON_NUM,      /* double, within [min, max] */
     JSON_STR,      /* const char *, not empty */
     JSON_WORD,     /* int: index into `words` */
@@ -60,9 +61,11 @@ struct json_field {
     const char *key; /* NULL ends a table */
     enum json_type type;
     size_t offset;
-    double min, max;          /* inclusive; for lists of structs: number of items */
+    double min, max;          /* inclusive; for lists of structs: number of items. No upper limit
+                                 when max < min or both are 0; no lower limit: -INFINITY */
     bool above_min;           /* min itself is not allowed */
-    const char *def;          /* default as JSON text; NULL: the key is required */
+    const char *def;          /* default as JSON text; NULL: the key is required; "null": the key
+                                 may be left out or null, and the member then stays zero */
     const char *const *words; /* JSON_WORD: NULL-terminated */
     const struct json_spec *spec;
     const struct json_variant *choices; /* JSON_CHOICE */
@@ -81,7 +84,7 @@ struct json_spec {
 };
 
 /* Reads a whole file (at most 64 MiB) as UTF-8 JSON. `*root` is freed with json_delete.
- * Errors: ERR_INPUT with file and line:column. */
+ * Errors: ERR_INPUT with file and line:column (for a duplicate key: the path of its object). */
 int json_read_file(const char *path, struct cJSON **root, struct err *e);
 
 /* The same from memory; `file` is only a name for messages. */
@@ -90,9 +93,10 @@ int json_read_text(const char *file, const char *text, size_t bytes, struct cJSO
 
 void json_delete(struct cJSON *root);
 
-/* Applies "PATH=VALUE": PATH is keys and list indices joined with dots (ues.0.count), and a list
- * without an index means every item (ues.count); VALUE is JSON, or else taken as a string.
- * Missing objects on the way are made; lists are not. */
+/* Applies "PATH=VALUE": PATH is keys and list indices joined with dots (ues.0.count, or as messages
+ * print it: ues[0].count), and a list without an index means every item (ues.count); VALUE is
+ * JSON, or else taken as a string. Missing objects on the way are made; lists are not. After an
+ * error the tree may hold part of the change. */
 int json_set(struct cJSON *root, const char *assignment, struct err *e);
 
 /* Fills `object` (spec->size bytes, zeroed first) from `node`. `place` is the JSON path of the

@@ -150,9 +150,8 @@ int json_read_file(const char *path, struct cJSON **root, struct err *e)
     *root = NULL;
     FILE *in = fopen(path, "rb");
     if (in == NULL) {
-        return errno == ENOENT
-                   ? err_input(e, path, NULL, "no such file; check the name")
-                   : err_input(e, path, NULL, "cannot be opened: %s", strerror(errno));
+        return errno == ENOENT ? err_input(e, path, NULL, "no such file; check the name")
+                               : err_input(e, path, NULL, "cannot be opened: %s", strerror(errno));
     }
     struct stat status;
     if (fstat(fileno(in), &status) == 0 && S_ISDIR(status.st_mode)) {

@@ -24,9 +24,8 @@ struct scan {
     int depth;
 };
 
-__attribute__((format(printf, 3, 4))) static int scan_fail(const struct scan *s,
-                                                           const unsigned char *at,
-                                                           const char *format, ...)
+__attribute__((format(printf, 3, 4))) static int
+scan_fail(const struct scan *s, const unsigned char *at, const char *format, ...)
 {
     size_t line = 1;
     size_t column = 1;
@@ -159,8 +158,9 @@ static int scan_string(struct scan *s)
                 return rc;
             }
         } else if (c == '\n' || c == '\r') {
-            return scan_fail(s, open, "a string that does not end on its line; close it with '\"' "
-                                      "or write a line break as \\n");
+            return scan_fail(s, open,
+                             "a string that does not end on its line; close it with '\"' "
+                             "or write a line break as \\n");
         } else if (c < 0x20) {
             return scan_fail(s, s->p, "control character 0x%02x in a string; write \\u%04x", c, c);
         } else {
@@ -308,8 +308,8 @@ static int scan_value(struct scan *s, bool *ended)
     if (scan_is(s, '"')) {
         return scan_string(s);
     }
-    if (is_digit(s) || (scan_is(s, '-') && s->p + 1 < s->end && s->p[1] != 'I' && s->p[1] != 'i' &&
-                        s->p[1] != 'N' && s->p[1] != 'n')) {
+    bool word_follows = s->end - s->p > 1 && strchr("IiNn", s->p[1]) != NULL && s->p[1] != '\0';
+    if (is_digit(s) || (scan_is(s, '-') && !word_follows)) {
         return scan_number(s);
     }
     if (!scan_is(s, '[') && !scan_is(s, '{')) {

@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void text_add(struct text *t, const char *format, ...)
@@ -25,6 +26,18 @@ void text_add_key(struct text *t, const char *key)
 void text_add_index(struct text *t, size_t index)
 {
     text_add(t, "[%zu]", index);
+}
+
+void text_add_number(struct text *t, double value)
+{
+    char digits[32];
+    for (int n = 15; n <= 17; n++) {
+        snprintf(digits, sizeof digits, "%.*g", n, value);
+        if (strtod(digits, NULL) == value) {
+            break;
+        }
+    }
+    text_add(t, "%s", digits);
 }
 
 void text_cut(struct text *t, size_t length)

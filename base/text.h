@@ -19,6 +19,9 @@ void text_add_key(struct text *t, const char *key);
 /* Appends "[index]". */
 void text_add_index(struct text *t, size_t index);
 
+/* Appends a finite number in the fewest digits that read back as the same double. */
+void text_add_number(struct text *t, double value);
+
 /* Back to the first `length` characters. */
 void text_cut(struct text *t, size_t length);
 

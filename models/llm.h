@@ -1,7 +1,20 @@
-/* llm.h - what an LLM costs on a GPU: model cards, GPU profiles, prefill and decode time, memory.
+/* llm.h - what an LLM costs on a GPU: model cards, GPU profiles, step time, memory.
  *
  * Cards are JSON files in models/cards/, profiles in bench/profiles/; both are read strictly by
- * table (base/json.h). Every number of a profile names where it comes from.
+ * table (base/json.h). Every number of a profile names where it comes from. The model is a
+ * roofline with measured efficiencies; docs/models/inference.md has the equations and how far
+ * they are from measurements.
+ *
+ * One engine step runs T tokens, S of whose sequences end the step with a new token. Its time is
+ *
+ *   step + S sequence + V vision
+ *     + max(floor, max(weights + T token_memory, T token_compute + S head_compute)
+ *                  + pairs attention + context kv)
+ *
+ * where `pairs` counts (query, key) pairs of prompt tokens, `context` the tokens that the decoding
+ * sequences attend to, and each factor is one of the *_fs coefficients below. They are integers of
+ * femtoseconds, so that a step is exact integer arithmetic, rounded once to nanoseconds: this is
+ * what lets llm_decode_run_ns() add up thousands of rounded steps without walking through them.
  */
 #ifndef MODELS_LLM_H
 #define MODELS_LLM_H
@@ -33,6 +46,7 @@ extern const char *const llm_quant_words[]; /* NULL-terminated, in enum order */
 enum llm_engine { LLM_VLLM, LLM_LLAMA_CPP, LLM_TINYCHAT, LLM_OLLAMA, LLM_ENGINE_COUNT };
 extern const char *const llm_engine_words[];
 
+/* How an image becomes tokens. */
 enum llm_vision { LLM_VISION_NONE, LLM_VISION_LLAVA15, LLM_VISION_LLAVA16 };
 
 struct llm_card {
@@ -40,6 +54,7 @@ struct llm_card {
     const char *tag_of; /* Ollama tag: the card it stands for; NULL else */
     int64_t layers, hidden, ffn, heads, kv_heads, head_dim, vocab;
     bool gated_mlp, tied_embeddings;
+    double other_parameters;                          /* norms, biases, positions */
     double vision_parameters, vision_flops_per_image; /* one encoder pass; 0: no vision */
     int vision;                                       /* enum llm_vision */
     int default_quant;                                /* enum llm_quant */
@@ -50,7 +65,7 @@ struct llm_card {
     double head_parameters;  /* LM head */
 };
 
-struct gpu_profile; /* opaque: models/llm_profile.c knows its shape */
+struct gpu_profile; /* opaque: models/llm_internal.h knows its shape */
 
 /* How one model runs on one GPU (or a tensor-parallel group) in one engine and precision. */
 struct llm_setup {
@@ -63,21 +78,26 @@ struct llm_setup {
 
 /* Coefficients made once per setup, so that a step costs a few multiplications. */
 struct llm_cost {
-    double weights_bytes;         /* all GPUs together, vision encoder included */
-    double kv_bytes_per_token;    /* all GPUs together */
-    double prefill_fixed_s;       /* a: launches and what does not scale */
-    double prefill_token_s;       /* b: linear part, per prompt token (compute bound) */
-    double prefill_token2_s;      /* c: attention, per (prompt token)^2 */
-    double decode_fixed_s;        /* weights once, launches, LM head */
-    double decode_ctx_s;          /* per token of context summed over the batch */
-    double decode_seq_s;          /* per sequence in the batch */
-    double decode_compute_seq_s;  /* compute-bound floor per sequence: max with the memory time */
-    double vision_pass_s;         /* one vision encoder pass */
-    double memory_bytes;          /* of the group */
+    /* Memory of the whole group. */
+    double memory_bytes;
+    double weights_bytes;         /* vision encoder included */
+    double kv_bytes_per_token;    /* f16 KV */
+    double reserve_bytes;         /* activations, CUDA context and graphs of the engine */
+    double memory_utilization;    /* share of the memory that the engine takes by default */
     double cold_load_bytes_per_s; /* disk to GPU memory */
+
+    /* Time, femtoseconds; see the top of the file. */
+    int64_t step_fs, floor_fs, weights_fs, sequence_fs;
+    int64_t token_memory_fs, token_compute_fs, head_compute_fs;
+    int64_t attention_fs, kv_fs, vision_fs;
+    int64_t pass_tokens; /* the engine runs at most this many tokens at once and splits what is
+                            longer (llama.cpp's n_ubatch); 0: it does not split */
+
+    const char *source; /* of the efficiencies that were used */
 };
 
-/* Reads DIR/NAME.json. `dir` NULL: the shipped folder (llm_data_dir). */
+/* Reads DIR/NAME.json. `dir` NULL: the shipped folder. A tag's card is that of the model it
+ * stands for, with the tag's own name, precision and image rule. */
 int llm_card_load(const char *dir, const char *name, struct arena *a, struct llm_card *card,
                   struct err *e);
 int gpu_profile_load(const char *dir, const char *name, struct arena *a,
@@ -92,27 +112,44 @@ double gpu_profile_memory_bytes(const struct gpu_profile *gpu);
  * not fit into the memory. */
 int llm_cost_make(const struct llm_setup *setup, struct llm_cost *cost, struct err *e);
 
+/* Tokens of KV that fit beside the weights when the engine may use this share of the memory
+ * (0: the engine's default). Never negative. */
+int64_t llm_kv_tokens(const struct llm_cost *cost, double memory_utilization);
+
 /* Time of one engine step in ns that prefills chunks (chunk i adds `tokens` to a sequence that
  * already has `past` tokens) together with one decode token for each of n_decode sequences whose
- * contexts sum to context_tokens, and runs `images` vision passes. Any part may be empty. */
+ * contexts (the new token included) sum to context_tokens, and runs `vision_passes` passes of the
+ * image encoder. Any part may be empty; a step of nothing takes no time. */
 struct llm_chunk {
     int64_t past, tokens;
 };
 int64_t llm_step_ns(const struct llm_cost *cost, const struct llm_chunk *chunks, int n_chunks,
                     int64_t n_decode, int64_t context_tokens, int64_t vision_passes);
 
+/* What such a step waits for: "compute", "memory" or "launch" (the floor). */
+const char *llm_step_bound(const struct llm_cost *cost, const struct llm_chunk *chunks,
+                           int n_chunks, int64_t n_decode, int64_t context_tokens);
+
 /* Time in ns of `steps` decode steps in a row of n sequences whose contexts sum to
  * context_tokens at the first step and grow by n a step: equal, to the nanosecond, to adding
- * llm_step_ns() step by step (each step is rounded on its own). */
+ * llm_step_ns() step by step (each step is rounded on its own). Takes O(log) of the numbers. */
 int64_t llm_decode_run_ns(const struct llm_cost *cost, int64_t n_decode, int64_t context_tokens,
                           int64_t steps);
+
+/* The smallest number of steps, from 1 to max_steps, whose run lasts at least elapsed_ns: where a
+ * run that something interrupts after elapsed_ns ends. max_steps when none does. */
+int64_t llm_decode_steps_until(const struct llm_cost *cost, int64_t n_decode,
+                               int64_t context_tokens, int64_t max_steps, int64_t elapsed_ns);
 
 /* Image tokens and vision encoder passes of an image of w x h pixels for this card's tiling. */
 void llm_image_tokens(const struct llm_card *card, int64_t w, int64_t h, int64_t *tokens,
                       int64_t *passes);
 
-/* Bytes a weight takes, KV bytes per token of a card (f16 KV), perplexity differential or NAN. */
+/* Bytes that a weight of the transformer layers takes. */
 double llm_bytes_per_weight(enum llm_quant quant);
+/* Bytes of all weights, the vision encoder (f16) included. */
+double llm_weights_bytes(const struct llm_card *card, enum llm_quant quant);
+/* KV bytes per token of a card (f16 KV). */
 double llm_kv_bytes_per_token(const struct llm_card *card);
 
 #endif

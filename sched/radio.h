@@ -4,7 +4,17 @@
  * PRB carries for a UE stands in the view. HARQ retransmissions are served by the cell before the
  * policy is asked (the testbed does the same), so a view's PRB are what is left. One table of
  * functions per policy; a scenario names it by its word. A new policy is one new file and one line
- * in radio_policy.c.
+ * in radio_policies.h.
+ *
+ * Every policy but oai-willm (which does what the testbed does) keeps, with S the PRB of a share of
+ * view.n_prb rounded down (docs/models/slicing.md):
+ *   R1 the grants sum to at most view.n_prb;
+ *   R2 a UE gets at most max(prb_for_backlog, min_grant_prb) and at most max_prb;
+ *   R3 an idle grant is exactly min_grant_prb, and counts as use of the UE's slice;
+ *   R4 data grants leave no slice above its maximum;
+ *   R5 a slice whose UEs ask for its minimum gets it, as far as max_grants reaches and its maxima
+ *      (its own, its branch's) allow;
+ *   R6 the same view gives the same grants.
  */
 #ifndef SCHED_RADIO_H
 #define SCHED_RADIO_H
@@ -42,6 +52,8 @@ struct radio_view {
     int64_t slot;
     int32_t carrier_prb;   /* whole carrier */
     int32_t n_prb;         /* left after retransmissions */
+    const uint64_t *taken; /* bit p set: PRB p of the carrier is not free (PUCCH, PRACH,
+                              retransmissions); NULL: the first carrier_prb - n_prb are taken */
     int32_t min_grant_prb; /* UL: the testbed's floor of 10 PRB; DL: 5 */
     int32_t max_grants;    /* UEs a slot may still serve (bandwidth/24 rule, PDCCH) */
     const struct slice_tree *slices;
@@ -50,19 +62,26 @@ struct radio_view {
 };
 
 struct radio_grant {
-    int32_t ue;    /* index into view.ues */
-    int32_t n_prb; /* > 0 */
+    int32_t ue;        /* index into view.ues */
+    int32_t n_prb;     /* > 0 */
+    int32_t prb_start; /* first PRB, -1: the cell places it where it is free */
+    int32_t tbs_prb;   /* PRB that the transport block is sized for: n_prb, but for the testbed's
+                          downlink, which changes the grant and keeps the block (oai-willm) */
 };
 
 struct radio_policy {
     const char *word;
     const char *doc;
     const struct json_spec *options; /* NULL: none */
-    /* State for one cell and one direction; NULL when it needs none. `options` may be NULL. */
+    /* State for one cell and one direction; NULL: out of memory. `options` NULL: all defaults.
+     * `slices` (may be NULL) must be the tree of every view and outlive the state. */
     void *(*create)(const void *options, int32_t carrier_prb, const struct slice_tree *slices);
     void (*destroy)(void *state);
-    /* Fills grants[0..view->max_grants) and returns how many. The sum of n_prb must not exceed
-     * view->n_prb and a UE appears at most once; the cell asserts both. */
+    /* Fills grants[0..view->max_grants) and returns how many. A UE appears at most once. The sum of
+     * n_prb does not exceed view->n_prb unless the grants are placed (prb_start >= 0): placed grants
+     * lie within the carrier, but may cover taken PRB and each other. Nothing is allocated while
+     * view->n_ues stays at or below its highest so far; when memory runs out, candidates beyond
+     * that number wait for a later slot. */
     int32_t (*allocate)(void *state, const struct radio_view *view, struct radio_grant *grants);
 };
 

@@ -37,7 +37,8 @@ struct entity {
 
 struct engine_stats {
     uint64_t events;      /* handled */
-    uint64_t fingerprint; /* hash over (time, source id, kind) of the handled events */
+    uint64_t fingerprint; /* sum of the hashes of (time, source id, kind) of the handled events:
+                             the engines of a partitioned world add up to that of one engine */
     uint64_t pending_max; /* highest number of pending events */
 };
 
@@ -47,11 +48,14 @@ void engine_free(struct engine *e);
 
 int64_t engine_now(const struct engine *e);
 
-/* Asks that `to` handles (kind, arg) at time t_ns >= now; `from` is the source. */
+/* Asks that `to` handles (kind, arg) at time t_ns, now <= t_ns < NS_NEVER, on the list of to's
+ * engine; `from` is the source. */
 void engine_at(struct entity *from, int64_t t_ns, struct entity *to, uint32_t kind, uint64_t arg);
 
 /* Handles events up to and including time `until_ns`, at most `max_events` of them. Returns true
- * while events at or before until_ns remain; when it returns false the clock stands at until_ns. */
+ * while events at or before until_ns remain; when it returns false the clock stands at until_ns
+ * (until_ns = NS_NEVER runs the list empty: the clock stays at the last event). After memory ran
+ * out it handles nothing more and returns false. */
 bool engine_run(struct engine *e, int64_t until_ns, uint64_t max_events);
 
 /* Time of the next event, or NS_NEVER. */

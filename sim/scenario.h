@@ -9,10 +9,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "models/traffic.h"
 
 struct scenario_engine {
     bool skip_idle_slots;
@@ -43,7 +45,8 @@ struct scenario_radio {
     int64_t sr_period_slots, sr_offset_slots;
     double idle_grant_ms;
     int64_t min_grant_prb, min_grant_mcs, max_ues_per_slot;
-    double bsr_periodic_ms;
+    double bsr_periodic_ms, bsr_retx_ms, cqi_period_ms;
+    int64_t min_grant_prb_dl;
     int64_t harq_processes, harq_rounds;
     double rlc_status_ms;
     int64_t start_mcs, la_update_frames, la_min_blocks;
@@ -68,7 +71,7 @@ struct scenario_slice {
 };
 
 struct scenario_slices {
-    struct json_list tree;      /* struct scenario_slice */
+    struct json_list tree;      /* struct scenario_slice; those of rrm_policy when it is named */
     const char *rrm_policy;     /* path of a testbed rrmPolicy.json; "" none */
     const char *rrm_policy_sub; /* path of a testbed rrmPolicy_sub.json; "" none */
 };
@@ -104,37 +107,6 @@ enum traffic_kind {
     TRAFFIC_KINDS
 };
 
-enum request_mode { MODE_IMAGE, MODE_TEXT };
-
-struct traffic_willm {
-    double period_s;
-    int mode; /* enum request_mode */
-    int64_t base_width, base_height, display_width, display_height;
-    int64_t jpeg_quality;
-    struct json_list coefficients; /* double */
-    struct json_list word_counts;  /* int64_t */
-    double tokens_per_word, bytes_per_word;
-    int64_t prompt_tokens, json_overhead_bytes, http_header_bytes;
-    double answer_length_std; /* relative spread of the answer's length */
-    double start_spread_s;
-};
-
-enum length_kind { LENGTH_CONSTANT, LENGTH_UNIFORM, LENGTH_LOGNORMAL, LENGTH_GEOMETRIC };
-struct length_constant {
-    int64_t value;
-};
-struct length_uniform {
-    int64_t min, max;
-};
-struct length_lognormal {
-    double median, sigma;
-    int64_t max;
-};
-struct length_geometric {
-    double mean;
-    int64_t max;
-};
-
 struct traffic_poisson {
     double rate_hz;
     struct json_choice input_tokens, output_tokens; /* index: enum length_kind */
@@ -156,10 +128,10 @@ struct scenario_ues {
     const char *slice;            /* "" none */
     struct json_list slice_cycle; /* ids; empty: `slice` stays */
     double slice_cycle_s;
-    const char *server;
+    const char *server; /* a server's id or "*": in turn over all servers */
     double prepare_ms;
     bool streaming;
-    struct json_choice traffic; /* index: enum traffic_kind */
+    struct json_choice traffic; /* index: enum traffic_kind; willm-client: struct traffic_willm */
 };
 
 struct scenario {
@@ -183,6 +155,11 @@ struct scenario {
 };
 
 extern const struct json_spec scenario_spec;
+
+/* What `willmsim schema` prints (scenarios/scenario.schema.json), and with --markdown
+ * (docs/scenarios.md). */
+void scenario_schema_print(FILE *out);
+void scenario_reference_print(FILE *out);
 
 /* Reads and checks a scenario: the file, then each "PATH=VALUE" of sets[0..n_sets), then all names
  * (cells, slices, servers, GPU profiles, model cards, trace files exist). A path that begins with

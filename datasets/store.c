@@ -1,0 +1,563 @@
+/* store.c - results in one SQLite file. Invariants S1..S6: see store.h.
+ *
+ *     closed --store_open--> idle --store_begin_run--> in a run --store_end_run--> idle
+ *                                                        |  ^
+ *                                 first row: txn_begin   v  | txn_commit: enough rows, a second
+ *                                                    in a transaction    has passed, store_flush,
+ *                                                                        store_end_run
+ *
+ * Journal: a write-ahead log while the file is written. With a rollback journal a writer killed in
+ * the middle of a transaction, which is where a simulation always is, leaves a file that only
+ * someone who may write to it can open (the reader has to roll back). A killed writer of a
+ * write-ahead log leaves FILE-wal and FILE-shm, with which anyone can read what was committed;
+ * store_close() turns the file back to a rollback journal, after which FILE is all there is and a
+ * folder that cannot be written is no hindrance. Nothing is synchronised per commit (synchronous =
+ * NORMAL): a power cut may cost the last commits, never the file.
+ */
+#include "datasets/store.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <nettle/sha2.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/units.h"
+#include "datasets/schema.h"
+
+/* "WLLM": in the file's header, so that `file` and we know our own. */
+enum { STORE_APPLICATION_ID = 0x574c4c4d, STORE_SCHEMA_VERSION = 1 };
+
+enum { STORE_COMMIT_NS = 1000000000, STORE_BUSY_MS = 1000, SQL_BYTES = 8192 };
+
+struct store {
+    sqlite3 *db;
+    enum store_mode mode;
+    char *path;                          /* as the caller named it */
+    char *db_name;                       /* as SQLite hears it */
+    sqlite3_stmt *insert[SCHEMA_TABLES]; /* [SCHEMA_RUNS] stays NULL */
+    sqlite3_stmt *begin, *commit;
+    int64_t run_id;     /* of the run begun last */
+    bool in_run;        /* begun and not ended */
+    bool in_txn;        /* a transaction is open */
+    int64_t pending;    /* rows in it */
+    int64_t txn_due_ns; /* when it is to end */
+    struct err failed;  /* code 0: none (S6) */
+};
+
+static int64_t clock_now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+    return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+/* --- Errors ---------------------------------------------------------------------------------- */
+
+/* One line for what SQLite just refused. */
+static int error_of_db(struct err *e, const char *path, sqlite3 *db)
+{
+    int rc = sqlite3_errcode(db);
+    int os = sqlite3_system_errno(db);
+    switch (rc & 0xff) {
+    case SQLITE_FULL:
+        return err_work(e, path, NULL, "the disk is full; free some space or name another place");
+    case SQLITE_NOMEM:
+        return err_memory(e, "working on a store");
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return err_work(e, path, NULL, "another program is writing to it; wait for its end");
+    case SQLITE_NOTADB:
+    case SQLITE_CORRUPT:
+        return err_input(e, path, NULL, "the file is damaged (%s)", sqlite3_errmsg(db));
+    default:
+        return err_work(e, path, NULL, "%s%s%s", sqlite3_errmsg(db), os != 0 ? ": " : "",
+                        os != 0 ? strerror(os) : "");
+    }
+}
+
+/* Remembers the first failure and gives it out from then on. */
+static int store_fail(struct store *s, struct err *e)
+{
+    if (s->failed.code == 0) {
+        error_of_db(&s->failed, s->path, s->db);
+    }
+    if (e != NULL) {
+        *e = s->failed;
+    }
+    return s->failed.code;
+}
+
+static int store_check(const struct store *s, struct err *e)
+{
+    if (s->failed.code != 0 && e != NULL) {
+        *e = s->failed;
+    }
+    return s->failed.code;
+}
+
+/* --- Statements ------------------------------------------------------------------------------ */
+
+static int step_and_reset(sqlite3_stmt *statement)
+{
+    int rc = sqlite3_step(statement);
+    int reset = sqlite3_reset(statement);
+    return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : reset;
+}
+
+/* The one integer that `sql` answers, or `otherwise`. */
+static int64_t read_int(sqlite3 *db, const char *sql, int64_t otherwise)
+{
+    sqlite3_stmt *statement = NULL;
+    int64_t value = otherwise;
+    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW) {
+        value = sqlite3_column_int64(statement, 0);
+    }
+    sqlite3_finalize(statement);
+    return value;
+}
+
+static int txn_begin(struct store *s)
+{
+    if (s->in_txn) {
+        return SQLITE_OK;
+    }
+    s->in_txn = true;
+    s->pending = 0;
+    s->txn_due_ns = clock_now_ns() + STORE_COMMIT_NS;
+    return step_and_reset(s->begin);
+}
+
+static int txn_commit(struct store *s)
+{
+    if (!s->in_txn) {
+        return SQLITE_OK;
+    }
+    s->in_txn = false;
+    return step_and_reset(s->commit);
+}
+
+/* --- Opening --------------------------------------------------------------------------------- */
+
+/* Is the open file a store of ours, by the first 100 bytes of an SQLite file
+ * (https://www.sqlite.org/fileformat.html, 1.3)? */
+static bool header_is_ours(int fd)
+{
+    unsigned char h[100];
+    if (pread(fd, h, sizeof h, 0) != (ssize_t)sizeof h) {
+        return false;
+    }
+    uint32_t id = (uint32_t)h[68] << 24 | (uint32_t)h[69] << 16 | (uint32_t)h[70] << 8 | h[71];
+    return memcmp(h, "SQLite format 3", 16) == 0 && id == STORE_APPLICATION_ID;
+}
+
+/* ERR_INPUT unless `path` is a store (or an empty file, when `may_be_empty`). */
+static int path_check(const char *path, bool may_be_empty, bool *exists, struct err *e)
+{
+    struct stat st;
+    *exists = stat(path, &st) == 0;
+    if (!*exists) {
+        return 0;
+    }
+    if (S_ISDIR(st.st_mode)) {
+        return err_input(e, path, NULL, "is a folder; name a file in it");
+    }
+    if (!S_ISREG(st.st_mode)) {
+        return err_input(e, path, NULL, "is not a regular file; name another");
+    }
+    if (st.st_size == 0 && may_be_empty) {
+        return 0;
+    }
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return err_input(e, path, NULL, "cannot be read: %s", strerror(errno));
+    }
+    bool ours = header_is_ours(fd);
+    close(fd);
+    return ours ? 0
+                : err_input(e, path, NULL,
+                            may_be_empty ? "exists and is not a store of willmsim, so it is left "
+                                           "alone; name another file"
+                                         : "is not a store of willmsim; name a file that `run`, "
+                                           "`sweep` or `import` wrote");
+}
+
+/* Is another process in the middle of writing this store? */
+static bool file_is_busy(const char *db_name)
+{
+    sqlite3 *db = NULL;
+    bool busy = false;
+    if (sqlite3_open_v2(db_name, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) ==
+        SQLITE_OK) {
+        int rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+        busy = (rc & 0xff) == SQLITE_BUSY;
+    }
+    sqlite3_close(db);
+    return busy;
+}
+
+/* Removes an older store, so that the file can be made anew. */
+static int old_store_remove(const char *path, const char *db_name, struct err *e)
+{
+    if (access(path, W_OK) != 0) {
+        return err_input(e, path, NULL, "exists and cannot be written: %s", strerror(errno));
+    }
+    if (file_is_busy(db_name)) {
+        return err_input(e, path, NULL, "another run is writing to it; name another file");
+    }
+    if (unlink(path) != 0) {
+        return err_input(e, path, NULL, "exists and cannot be replaced: %s", strerror(errno));
+    }
+    static const char *const beside[] = {"-wal", "-shm", "-journal"};
+    char name[4096];
+    for (size_t i = 0; i < sizeof beside / sizeof beside[0]; i++) {
+        if (snprintf(name, sizeof name, "%s%s", path, beside[i]) < (int)sizeof name) {
+            unlink(name); /* mostly not there */
+        }
+    }
+    return 0;
+}
+
+static int db_create(struct store *s, struct err *e)
+{
+    char sql[SQL_BYTES];
+    /* The id comes first: from then on the file is known as ours (S5). The checkpoint brings the
+     * tables into FILE itself. */
+    snprintf(sql, sizeof sql,
+             "PRAGMA application_id = %d; PRAGMA user_version = %d; PRAGMA journal_mode = WAL; "
+             "PRAGMA synchronous = NORMAL; BEGIN",
+             STORE_APPLICATION_ID, STORE_SCHEMA_VERSION);
+    if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
+        return error_of_db(e, s->path, s->db);
+    }
+    for (int i = 0; i < SCHEMA_TABLES; i++) {
+        size_t length = schema_create_sql(&schema_tables[i], sql, sizeof sql);
+        assert(length < sizeof sql);
+        if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
+            return error_of_db(e, s->path, s->db);
+        }
+    }
+    if (sqlite3_exec(s->db, "COMMIT; PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL) !=
+        SQLITE_OK) {
+        return error_of_db(e, s->path, s->db);
+    }
+    for (int i = SCHEMA_RUNS + 1; i < SCHEMA_TABLES; i++) {
+        schema_insert_sql(&schema_tables[i], sql, sizeof sql);
+        if (sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->insert[i], NULL) !=
+            SQLITE_OK) {
+            return error_of_db(e, s->path, s->db);
+        }
+    }
+    if (sqlite3_prepare_v2(s->db, "BEGIN", -1, &s->begin, NULL) != SQLITE_OK ||
+        sqlite3_prepare_v2(s->db, "COMMIT", -1, &s->commit, NULL) != SQLITE_OK) {
+        return error_of_db(e, s->path, s->db);
+    }
+    return 0;
+}
+
+static int open_create(struct store *s, struct err *e)
+{
+    bool exists;
+    int rc = path_check(s->path, true, &exists, e);
+    if (rc == 0 && exists) {
+        rc = old_store_remove(s->path, s->db_name, e);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    int fd = open(s->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        return errno == ENOSPC ? err_work(e, s->path, NULL, "the disk is full; free some space")
+                               : err_input(e, s->path, NULL, "cannot be made: %s", strerror(errno));
+    }
+    close(fd);
+    rc = sqlite3_open_v2(s->db_name, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    sqlite3_busy_timeout(s->db, STORE_BUSY_MS);
+    rc = rc == SQLITE_OK ? db_create(s, e) : error_of_db(e, s->path, s->db);
+    if (rc != 0) {
+        unlink(s->path);
+    }
+    return rc;
+}
+
+static int db_open(struct store *s, int flags)
+{
+    sqlite3_close(s->db);
+    s->db = NULL;
+    int rc = sqlite3_open_v2(s->db_name, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+    if (rc == SQLITE_OK) {
+        sqlite3_busy_timeout(s->db, STORE_BUSY_MS);
+        rc = sqlite3_exec(s->db, "SELECT count(*) FROM runs", NULL, NULL, NULL);
+    }
+    return rc;
+}
+
+static int open_read(struct store *s, struct err *e)
+{
+    bool exists;
+    int rc = path_check(s->path, false, &exists, e);
+    if (rc != 0) {
+        return rc;
+    }
+    if (!exists) {
+        return err_input(e, s->path, NULL, "cannot be read: %s", strerror(errno));
+    }
+    rc = db_open(s, SQLITE_OPEN_READONLY) & 0xff;
+    if (rc == SQLITE_READONLY || rc == SQLITE_CANTOPEN) {
+        /* A journal left by a killed writer has to be dealt with by someone who may write. */
+        rc = db_open(s, SQLITE_OPEN_READWRITE);
+        if (rc == SQLITE_OK) {
+            rc = db_open(s, SQLITE_OPEN_READONLY);
+        }
+    }
+    if (rc == SQLITE_ERROR) {
+        return err_input(e, s->path, NULL, "holds no runs: its writer was stopped as it began");
+    }
+    if (rc != SQLITE_OK) {
+        return error_of_db(e, s->path, s->db);
+    }
+    int64_t version = read_int(s->db, "PRAGMA user_version", -1);
+    if (version != STORE_SCHEMA_VERSION) {
+        return err_input(e, s->path, NULL,
+                         "has schema version %" PRId64 " and this program reads %d; use the "
+                         "version of willmsim that wrote it",
+                         version, STORE_SCHEMA_VERSION);
+    }
+    return 0;
+}
+
+int store_open(const char *path, enum store_mode mode, struct store **store, struct err *e)
+{
+    *store = NULL;
+    if (path[0] == '\0') {
+        return err_input(e, NULL, NULL, "the store's name is empty; name a file");
+    }
+    struct store *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        return err_memory(e, "opening a store");
+    }
+    s->mode = mode;
+    s->path = strdup(path);
+    /* SQLite gives names such as ":memory:" a meaning; behind "./" they have none. */
+    if (s->path == NULL || asprintf(&s->db_name, "%s%s", path[0] == '/' ? "" : "./", path) < 0) {
+        s->db_name = NULL;
+        s->failed.code = err_memory(e, "opening a store");
+    } else {
+        s->failed.code = mode == STORE_CREATE ? open_create(s, e) : open_read(s, e);
+    }
+    int code = s->failed.code;
+    if (code != 0) {
+        store_close(s, NULL);
+        return code;
+    }
+    *store = s;
+    return 0;
+}
+
+/* --- A run ----------------------------------------------------------------------------------- */
+
+static void sha256_hex(const char *text, char hex[2 * SHA256_DIGEST_SIZE + 1])
+{
+    struct sha256_ctx context;
+    uint8_t digest[SHA256_DIGEST_SIZE];
+    sha256_init(&context);
+    sha256_update(&context, strlen(text), (const uint8_t *)text);
+    sha256_digest(&context, sizeof digest, digest);
+    for (size_t i = 0; i < sizeof digest; i++) {
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    }
+}
+
+int store_begin_run(struct store *s, const struct store_run *run, int64_t *run_id, struct err *e)
+{
+    assert(s->mode == STORE_CREATE && !s->in_run);
+    int code = store_check(s, e);
+    if (code != 0) {
+        return code;
+    }
+    char hex[2 * SHA256_DIGEST_SIZE + 1];
+    sha256_hex(run->scenario_text, hex);
+    sqlite3_stmt *insert = NULL;
+    int rc = sqlite3_prepare_v2(s->db,
+                                "INSERT INTO runs (run_id, scenario, scenario_text, "
+                                "scenario_sha256, seed, version, started_at, complete) "
+                                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)",
+                                -1, &insert, NULL);
+    if (rc == SQLITE_OK) {
+        sqlite3_bind_int64(insert, 1, s->run_id + 1);
+        sqlite3_bind_text(insert, 2, run->scenario, -1, SQLITE_STATIC);
+        sqlite3_bind_text(insert, 3, run->scenario_text, -1, SQLITE_STATIC);
+        sqlite3_bind_text(insert, 4, hex, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(insert, 5, run->seed);
+        sqlite3_bind_text(insert, 6, run->version, -1, SQLITE_STATIC);
+        sqlite3_bind_text(insert, 7, run->started_at, -1, SQLITE_STATIC);
+        rc = step_and_reset(insert); /* its own transaction (S1) */
+    }
+    code = rc == SQLITE_OK ? 0 : store_fail(s, e);
+    sqlite3_finalize(insert);
+    if (code != 0) {
+        return code;
+    }
+    s->run_id++;
+    s->in_run = true;
+    for (int i = SCHEMA_RUNS + 1; i < SCHEMA_TABLES; i++) {
+        sqlite3_bind_int64(s->insert[i], 1, s->run_id);
+    }
+    *run_id = s->run_id;
+    return 0;
+}
+
+/* One row whose values were just bound (`bound`: what binding them said). */
+static int row_put(struct store *s, enum schema_table_id table, int bound)
+{
+    if (bound != SQLITE_OK || step_and_reset(s->insert[table]) != SQLITE_OK) {
+        return store_fail(s, NULL);
+    }
+    s->pending++;
+    if ((s->pending >= STORE_ROWS_PER_COMMIT || clock_now_ns() >= s->txn_due_ns) &&
+        txn_commit(s) != SQLITE_OK) {
+        return store_fail(s, NULL);
+    }
+    return 0;
+}
+
+/* What every sink function does before it binds. */
+static int row_begin(struct store *s)
+{
+    assert(s->in_run);
+    if (s->failed.code != 0) {
+        return s->failed.code;
+    }
+    return txn_begin(s) == SQLITE_OK ? 0 : store_fail(s, NULL);
+}
+
+#define SINK(thing, table)                                                                         \
+    static int sink_##thing(void *self, const struct thing##_record *row)                          \
+    {                                                                                              \
+        struct store *s = self;                                                                    \
+        int code = row_begin(s);                                                                   \
+        return code != 0 ? code : row_put(s, table, schema_bind_##thing(s->insert[table], row));   \
+    }
+SINK(request, SCHEMA_REQUESTS)
+SINK(ue, SCHEMA_UE_RECORDS)
+SINK(ran, SCHEMA_RAN_RECORDS)
+SINK(server, SCHEMA_SERVER_RECORDS)
+SINK(cell, SCHEMA_CELLS)
+SINK(gpu, SCHEMA_GPUS)
+
+struct record_sink store_sink(struct store *s)
+{
+    return (struct record_sink){
+        .self = s,
+        .request = sink_request,
+        .ue = sink_ue,
+        .ran = sink_ran,
+        .server = sink_server,
+        .cell = sink_cell,
+        .gpu = sink_gpu,
+    };
+}
+
+int store_flush(struct store *s, struct err *e)
+{
+    int code = store_check(s, e);
+    if (code != 0) {
+        return code;
+    }
+    return txn_commit(s) == SQLITE_OK ? 0 : store_fail(s, e);
+}
+
+int store_end_run(struct store *s, const struct store_run_totals *totals, struct err *e)
+{
+    assert(s->in_run);
+    int code = store_flush(s, e);
+    if (code != 0) {
+        return code;
+    }
+    char fingerprint[17];
+    snprintf(fingerprint, sizeof fingerprint, "%016" PRIx64, totals->fingerprint);
+    sqlite3_stmt *update = NULL;
+    int rc = sqlite3_prepare_v2(
+        s->db,
+        "UPDATE runs SET complete = ?2, wall_s = ?3, sim_ns = ?4, events = ?5, fingerprint = ?6, "
+        "slots_visited = ?7, arrived = ?8, completed = ?9, failed = ?10, in_flight = ?11 "
+        "WHERE run_id = ?1",
+        -1, &update, NULL);
+    if (rc == SQLITE_OK) {
+        sqlite3_bind_int64(update, 1, s->run_id);
+        sqlite3_bind_int(update, 2, totals->complete ? 1 : 0);
+        sqlite3_bind_double(update, 3, totals->wall_s);
+        sqlite3_bind_int64(update, 4, totals->sim_ns);
+        sqlite3_bind_int64(update, 5, (int64_t)totals->events);
+        sqlite3_bind_text(update, 6, fingerprint, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(update, 7, (int64_t)totals->slots_visited);
+        sqlite3_bind_int64(update, 8, (int64_t)totals->arrived);
+        sqlite3_bind_int64(update, 9, (int64_t)totals->completed);
+        sqlite3_bind_int64(update, 10, (int64_t)totals->failed);
+        sqlite3_bind_int64(update, 11, (int64_t)totals->in_flight);
+        rc = step_and_reset(update); /* its own transaction, after all rows (S2) */
+    }
+    code = rc == SQLITE_OK ? 0 : store_fail(s, e);
+    sqlite3_finalize(update);
+    s->in_run = code != 0;
+    return code;
+}
+
+int store_close(struct store *s, struct err *e)
+{
+    if (s == NULL) {
+        return 0;
+    }
+    int code = s->failed.code;
+    if (code == 0 && s->mode == STORE_CREATE) {
+        code = store_flush(s, e);
+    } else {
+        store_check(s, e);
+    }
+    for (int i = 0; i < SCHEMA_TABLES; i++) {
+        sqlite3_finalize(s->insert[i]);
+    }
+    sqlite3_finalize(s->begin);
+    sqlite3_finalize(s->commit);
+    if (code == 0 && s->mode == STORE_CREATE) {
+        /* Refused only while somebody reads: then FILE-wal stays, and the file is whole with it. */
+        sqlite3_exec(s->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+    }
+    sqlite3_close(s->db);
+    free(s->path);
+    free(s->db_name);
+    free(s);
+    return code;
+}
+
+/* --- Looking at it --------------------------------------------------------------------------- */
+
+const struct err *store_error(const struct store *s)
+{
+    return &s->failed;
+}
+
+int store_count_runs(struct store *s, int64_t *runs, int64_t *incomplete, struct err *e)
+{
+    *runs = read_int(s->db, "SELECT count(*) FROM runs", -1);
+    *incomplete = read_int(s->db, "SELECT count(*) FROM runs WHERE complete = 0", -1);
+    return *runs < 0 || *incomplete < 0 ? error_of_db(e, s->path, s->db) : 0;
+}
+
+struct sqlite3 *store_db(struct store *s)
+{
+    return s->db;
+}
+
+const char *store_path(const struct store *s)
+{
+    return s->path;
+}

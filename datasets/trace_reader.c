@@ -1,0 +1,522 @@
+/* trace_reader.c - request traces, whatever they are written in. */
+#include "datasets/trace_reader.h"
+
+#include <cjson/cJSON.h>
+#include <csv.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/units.h"
+
+enum {
+    LINE_BYTES_MAX = 1 << 20,
+    TOKENS_MAX = 1000000000,
+    MOONCAKE_BLOCK_TOKENS = 512, /* Mooncake's trace README: one hash id per 512 tokens */
+    FIELD_BYTES = 64             /* longest value that can be a number or a time */
+};
+
+/* 10^5 years: no trace is longer, and every product with it stays far inside int64_t. */
+static const double arrival_s_max = 1e9;
+
+enum column { COLUMN_ARRIVAL, COLUMN_INPUT, COLUMN_OUTPUT, COLUMNS };
+
+static const char *const column_names[][COLUMNS] = {
+    [TRACE_AZURE] = {"TIMESTAMP", "ContextTokens", "GeneratedTokens"},
+    [TRACE_MOONCAKE] = {"timestamp", "input_length", "output_length"},
+    [TRACE_CSV] = {"arrival_s", "input_tokens", "output_tokens"},
+};
+
+struct reader {
+    const char *path;
+    enum trace_format format;
+    int64_t line; /* from 1 */
+    struct trace trace;
+    size_t items_room, blocks_room;
+    struct trace_notes notes;
+    struct err *err;
+    int code; /* of the first error; later rows are passed over */
+
+    /* CSV */
+    bool has_header;
+    int field;              /* index of the next field in this row */
+    int column_at[COLUMNS]; /* field index of each column, from the header */
+    char values[COLUMNS][FIELD_BYTES];
+    bool has_value[COLUMNS];
+};
+
+/* --- Items ------------------------------------------------------------------------------------ */
+
+__attribute__((format(printf, 2, 3))) static void reader_fail(struct reader *r, const char *format,
+                                                              ...)
+{
+    if (r->code != 0) {
+        return;
+    }
+    char what[512], place[32];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    snprintf(place, sizeof place, "line %" PRId64, r->line);
+    r->code = err_input(r->err, r->path, place, "%s", what);
+}
+
+/* Room for one more of items[0..n); `*items` is NULL when there is no memory. */
+static bool grow(void **items, size_t n, size_t *room, size_t bytes)
+{
+    if (n < *room) {
+        return true;
+    }
+    size_t more = *room == 0 ? 1024 : *room * 2;
+    void *grown = realloc(*items, more * bytes);
+    if (grown == NULL) {
+        return false;
+    }
+    *items = grown;
+    *room = more;
+    return true;
+}
+
+static void item_add(struct reader *r, int64_t arrival_ns, int64_t input, int64_t output)
+{
+    struct trace *t = &r->trace;
+    void *items = t->items;
+    if (!grow(&items, t->n, &r->items_room, sizeof *t->items)) {
+        r->code = err_memory(r->err, "reading a trace");
+        return;
+    }
+    t->items = items;
+    r->notes.zero_input += input == 0;
+    r->notes.zero_output += output == 0;
+    t->items[t->n++] = (struct trace_item){
+        .arrival_ns = arrival_ns,
+        .input_tokens = input > 0 ? input : 1,
+        .output_tokens = output > 0 ? output : 1,
+        .first_block = (uint32_t)t->n_blocks,
+    };
+}
+
+static void block_add(struct reader *r, int64_t id)
+{
+    struct trace *t = &r->trace;
+    void *blocks = t->blocks;
+    if (t->n_blocks == UINT32_MAX ||
+        !grow(&blocks, t->n_blocks, &r->blocks_room, sizeof *t->blocks)) {
+        r->code = err_memory(r->err, "reading a trace");
+        return;
+    }
+    t->blocks = blocks;
+    t->blocks[t->n_blocks++] = id;
+    t->items[t->n - 1].n_blocks++;
+}
+
+/* --- Values ----------------------------------------------------------------------------------- */
+
+static bool digits_read(const char **p, int count, int *value)
+{
+    *value = 0;
+    for (int i = 0; i < count; i++, (*p)++) {
+        if (**p < '0' || **p > '9') {
+            return false;
+        }
+        *value = *value * 10 + (**p - '0');
+    }
+    return true;
+}
+
+/* Days from 1970-01-01 to a date of the Gregorian calendar: years are counted from March, so that
+ * a leap day is the last day of its year. */
+static int64_t days_of_date(int year, int month, int day)
+{
+    int64_t y = month <= 2 ? year - 1 : year;
+    int64_t days_before_month = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5;
+    return 365 * y + y / 4 - y / 100 + y / 400 + days_before_month + day - 1 - 719468;
+}
+
+static int days_of_month(int year, int month)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return days[month - 1] + (month == 2 && leap);
+}
+
+/* "2023-11-16 18:17:03.9799600", 0 to 9 digits behind the point, then nothing, Z or +HH:MM. */
+static bool timestamp_read(const char *text, int64_t *ns)
+{
+    const char *p = text;
+    int year, month, day, hour, minute, second;
+    if (!digits_read(&p, 4, &year) || *p++ != '-' || !digits_read(&p, 2, &month) || *p++ != '-' ||
+        !digits_read(&p, 2, &day) || (*p != ' ' && *p != 'T') || *p++ == '\0' ||
+        !digits_read(&p, 2, &hour) || *p++ != ':' || !digits_read(&p, 2, &minute) || *p++ != ':' ||
+        !digits_read(&p, 2, &second)) {
+        return false;
+    }
+    if (year < 1970 || year > 2200 || month < 1 || month > 12 || day < 1 ||
+        day > days_of_month(year, month) || hour > 23 || minute > 59 || second > 60) {
+        return false;
+    }
+    int64_t fraction = 0;
+    if (*p == '.') {
+        int64_t unit = NS_PER_S / 10;
+        for (p++; *p >= '0' && *p <= '9'; p++, unit /= 10) {
+            if (unit == 0) {
+                return false;
+            }
+            fraction += unit * (*p - '0');
+        }
+    }
+    int64_t offset_s = 0;
+    if (*p == 'Z') {
+        p++;
+    } else if (*p == '+' || *p == '-') {
+        int sign = *p++ == '+' ? 1 : -1;
+        int off_hour, off_minute;
+        if (!digits_read(&p, 2, &off_hour) || *p++ != ':' || !digits_read(&p, 2, &off_minute)) {
+            return false;
+        }
+        offset_s = sign * (off_hour * 3600 + off_minute * 60);
+    }
+    int64_t s = days_of_date(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
+    *ns = (s - offset_s) * NS_PER_S + fraction;
+    return *p == '\0';
+}
+
+/* A decimal number and nothing else: no hexadecimal, no "inf", no blanks. */
+static bool number_read(const char *text, double *value)
+{
+    char *end;
+    if (text[0] == '\0' || strspn(text, "0123456789+-.eE") != strlen(text)) {
+        return false;
+    }
+    *value = strtod(text, &end);
+    return *end == '\0' && isfinite(*value);
+}
+
+/* A count of tokens out of a number; reports what is wrong with it. */
+static int64_t tokens_of(struct reader *r, enum column column, double value, const char *text)
+{
+    const char *name = column_names[r->format][column];
+    if (value < 0) {
+        reader_fail(r, "%s is %s; a request cannot have fewer than 0 tokens", name, text);
+    } else if (value > TOKENS_MAX) {
+        reader_fail(r, "%s is %s; at most %d tokens are possible", name, text, TOKENS_MAX);
+    } else if (value != floor(value)) {
+        reader_fail(r, "%s is %s; write a whole number of tokens", name, text);
+    } else {
+        return (int64_t)value;
+    }
+    return 0;
+}
+
+/* --- CSV -------------------------------------------------------------------------------------- */
+
+/* What does not fit or holds a NUL is marked so that it reads as no number. */
+static void field_copy(char text[FIELD_BYTES], const char *chars, size_t bytes)
+{
+    size_t kept = bytes < FIELD_BYTES ? bytes : FIELD_BYTES - 1;
+    for (size_t i = 0; i < kept; i++) {
+        text[i] = chars[i] != '\0' ? chars[i] : '?';
+    }
+    text[kept] = '\0';
+    if (kept < bytes) {
+        memcpy(text + kept - 3, "...", 3);
+    }
+}
+
+static void csv_field(void *chars, size_t bytes, void *self)
+{
+    struct reader *r = self;
+    int field = r->field++;
+    char text[FIELD_BYTES];
+    field_copy(text, chars, bytes);
+    for (int c = 0; c < COLUMNS; c++) {
+        if (!r->has_header) {
+            if (strcmp(text, column_names[r->format][c]) == 0) {
+                if (r->column_at[c] >= 0) {
+                    reader_fail(r, "column %s is there twice", text);
+                }
+                r->column_at[c] = field;
+            }
+        } else if (r->column_at[c] == field) {
+            memcpy(r->values[c], text, sizeof text);
+            r->has_value[c] = bytes > 0;
+        }
+    }
+}
+
+static void csv_header_end(struct reader *r)
+{
+    r->has_header = true;
+    for (int c = 0; c < COLUMNS; c++) {
+        if (r->column_at[c] < 0) {
+            const char *const *names = column_names[r->format];
+            reader_fail(r, "no column %s; the header line must name %s, %s and %s", names[c],
+                        names[0], names[1], names[2]);
+        }
+    }
+}
+
+static void csv_row_end(int end, void *self)
+{
+    (void)end;
+    struct reader *r = self;
+    if (!r->has_header) {
+        csv_header_end(r);
+    } else if (r->code == 0) {
+        const char *const *names = column_names[r->format];
+        int64_t arrival_ns = 0, tokens[COLUMNS] = {0};
+        for (int c = 0; c < COLUMNS && r->code == 0; c++) {
+            double value = 0;
+            if (!r->has_value[c]) {
+                reader_fail(r, "no value for %s", names[c]);
+            } else if (c == COLUMN_ARRIVAL && r->format == TRACE_AZURE) {
+                if (!timestamp_read(r->values[c], &arrival_ns)) {
+                    reader_fail(r, "%s is '%s'; write it like 2023-11-16 18:17:03.9799600",
+                                names[c], r->values[c]);
+                }
+            } else if (!number_read(r->values[c], &value)) {
+                reader_fail(r, "%s is '%s', not a number", names[c], r->values[c]);
+            } else if (c == COLUMN_ARRIVAL) {
+                if (value < 0 || value > arrival_s_max) {
+                    reader_fail(r, "%s is %s; write seconds from 0 to %g", names[c], r->values[c],
+                                arrival_s_max);
+                } else {
+                    arrival_ns = ns_of_s(value);
+                }
+            } else {
+                tokens[c] = tokens_of(r, (enum column)c, value, r->values[c]);
+            }
+        }
+        if (r->code == 0) {
+            item_add(r, arrival_ns, tokens[COLUMN_INPUT], tokens[COLUMN_OUTPUT]);
+        }
+    }
+    r->field = 0;
+    memset(r->has_value, 0, sizeof r->has_value);
+}
+
+/* Line by line, so that an error knows its line (libcsv counts none). */
+static void csv_line(struct reader *r, struct csv_parser *parser, const char *line, size_t bytes)
+{
+    if (csv_parse(parser, line, bytes, csv_field, csv_row_end, r) != bytes) {
+        if (csv_error(parser) == CSV_EPARSE) {
+            reader_fail(r, "a quote stands where none may; quote whole fields and double the "
+                           "quotes inside");
+        } else {
+            r->code = err_memory(r->err, "reading a trace");
+        }
+    }
+}
+
+/* --- Mooncake --------------------------------------------------------------------------------- */
+
+static double json_number(struct reader *r, const cJSON *object, enum column column, char text[32])
+{
+    const char *name = column_names[r->format][column];
+    const cJSON *node = cJSON_GetObjectItemCaseSensitive(object, name);
+    if (node == NULL) {
+        reader_fail(r, "no \"%s\"", name);
+    } else if (!cJSON_IsNumber(node) || !isfinite(node->valuedouble)) {
+        reader_fail(r, "\"%s\" is not a number", name);
+    } else {
+        snprintf(text, 32, "%.15g", node->valuedouble);
+        return node->valuedouble;
+    }
+    return 0;
+}
+
+static void mooncake_line(struct reader *r, const char *line, size_t bytes)
+{
+    const char *end = line;
+    cJSON *object = cJSON_ParseWithLengthOpts(line, bytes, &end, false);
+    size_t used = object != NULL ? (size_t)(end - line) : 0;
+    while (object != NULL && used < bytes && strchr(" \t\r\n", line[used]) != NULL &&
+           line[used] != '\0') {
+        used++;
+    }
+    if (object == NULL || used != bytes || !cJSON_IsObject(object)) {
+        reader_fail(r, "not one JSON object; write {\"timestamp\": ms, \"input_length\": tokens, "
+                       "\"output_length\": tokens}");
+        cJSON_Delete(object);
+        return;
+    }
+    char text[32];
+    double ms = json_number(r, object, COLUMN_ARRIVAL, text);
+    if (ms < 0 || ms > arrival_s_max * 1e3) {
+        reader_fail(r, "\"timestamp\" is %s; write milliseconds from 0 to %g", text,
+                    arrival_s_max * 1e3);
+    }
+    double input = json_number(r, object, COLUMN_INPUT, text);
+    int64_t input_tokens = tokens_of(r, COLUMN_INPUT, input, text);
+    double output = json_number(r, object, COLUMN_OUTPUT, text);
+    int64_t output_tokens = tokens_of(r, COLUMN_OUTPUT, output, text);
+    if (r->code == 0) {
+        item_add(r, llround(ms * (double)NS_PER_MS), input_tokens, output_tokens);
+    }
+    const cJSON *ids = cJSON_GetObjectItemCaseSensitive(object, "hash_ids");
+    if (ids != NULL && !cJSON_IsArray(ids)) {
+        reader_fail(r, "\"hash_ids\" is not a list");
+    }
+    const cJSON *id;
+    cJSON_ArrayForEach(id, ids)
+    {
+        if (r->code != 0) {
+            break;
+        }
+        if (!cJSON_IsNumber(id) || id->valuedouble != floor(id->valuedouble) ||
+            fabs(id->valuedouble) > 0x1p53) {
+            reader_fail(r, "\"hash_ids\" holds something that is not a whole number");
+        } else {
+            block_add(r, (int64_t)id->valuedouble);
+        }
+    }
+    cJSON_Delete(object);
+}
+
+/* --- The file --------------------------------------------------------------------------------- */
+
+static bool line_is_blank(const char *line, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++) {
+        if (line[i] != ' ' && line[i] != '\t' && line[i] != '\r' && line[i] != '\n') {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void lines_read(struct reader *r, FILE *in)
+{
+    struct csv_parser parser;
+    if (csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL) != 0) {
+        r->code = err_memory(r->err, "reading a trace");
+        return;
+    }
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t got;
+    while (r->code == 0 && (got = getline(&line, &room, in)) >= 0) {
+        size_t bytes = (size_t)got;
+        const char *text = line;
+        r->line++;
+        if (r->line == 1 && bytes >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0) {
+            text += 3; /* a byte-order mark */
+            bytes -= 3;
+        }
+        if (bytes > LINE_BYTES_MAX) {
+            reader_fail(r, "longer than %d bytes; this is no trace", LINE_BYTES_MAX);
+        } else if (r->format != TRACE_MOONCAKE) {
+            csv_line(r, &parser, text, bytes);
+        } else if (!line_is_blank(text, bytes)) {
+            mooncake_line(r, text, bytes);
+        }
+    }
+    if (r->code == 0 && ferror(in)) {
+        r->code = err_input(r->err, r->path, NULL, "cannot be read: %s", strerror(errno));
+    }
+    if (r->code == 0 && r->format != TRACE_MOONCAKE &&
+        csv_fini(&parser, csv_field, csv_row_end, r) != 0) {
+        reader_fail(r, "the file ends inside a quoted field");
+    }
+    csv_free(&parser);
+    free(line);
+}
+
+struct item_at {
+    struct trace_item item;
+    size_t line; /* its place in the file */
+};
+
+static int item_compare(const void *a, const void *b)
+{
+    const struct item_at *x = a, *y = b;
+    if (x->item.arrival_ns != y->item.arrival_ns) {
+        return x->item.arrival_ns < y->item.arrival_ns ? -1 : 1;
+    }
+    return x->line < y->line ? -1 : 1;
+}
+
+/* By arrival, ties in the order of the file; arrivals then count from the first. */
+static int items_sort(struct reader *r)
+{
+    struct trace *t = &r->trace;
+    for (size_t i = 1; i < t->n && !r->notes.was_unsorted; i++) {
+        r->notes.was_unsorted = t->items[i].arrival_ns < t->items[i - 1].arrival_ns;
+    }
+    if (r->notes.was_unsorted) {
+        struct item_at *order = calloc(t->n, sizeof *order);
+        if (order == NULL) {
+            return err_memory(r->err, "sorting a trace");
+        }
+        for (size_t i = 0; i < t->n; i++) {
+            order[i] = (struct item_at){t->items[i], i};
+        }
+        qsort(order, t->n, sizeof *order, item_compare);
+        for (size_t i = 0; i < t->n; i++) {
+            t->items[i] = order[i].item;
+        }
+        free(order);
+    }
+    int64_t first_ns = t->items[0].arrival_ns;
+    for (size_t i = 0; i < t->n; i++) {
+        t->items[i].arrival_ns -= first_ns;
+    }
+    return 0;
+}
+
+static FILE *trace_open(const char *path, struct err *e)
+{
+    struct stat st;
+    FILE *in = fopen(path, "re");
+    if (in == NULL) {
+        err_input(e, path, NULL, "cannot be read: %s", strerror(errno));
+        return NULL;
+    }
+    if (fstat(fileno(in), &st) != 0 || S_ISDIR(st.st_mode)) {
+        err_input(e, path, NULL, "is a folder; name a trace file");
+        fclose(in);
+        return NULL;
+    }
+    return in;
+}
+
+int trace_read(const char *path, enum trace_format format, struct trace *trace,
+               struct trace_notes *notes, struct err *e)
+{
+    struct reader r = {.path = path, .format = format, .err = e, .column_at = {-1, -1, -1}};
+    *trace = (struct trace){0};
+    FILE *in = trace_open(path, e);
+    if (in == NULL) {
+        return ERR_INPUT;
+    }
+    lines_read(&r, in);
+    fclose(in);
+    if (r.code == 0 && r.trace.n == 0) {
+        r.code = err_input(e, path, NULL, "holds no requests");
+    }
+    if (r.code == 0) {
+        r.code = items_sort(&r);
+    }
+    if (r.code != 0) {
+        trace_free(&r.trace);
+        return r.code;
+    }
+    r.trace.block_tokens = r.trace.n_blocks > 0 ? MOONCAKE_BLOCK_TOKENS : 0;
+    *trace = r.trace;
+    if (notes != NULL) {
+        *notes = r.notes;
+    }
+    return 0;
+}
+
+void trace_free(struct trace *trace)
+{
+    free(trace->items);
+    free(trace->blocks);
+    *trace = (struct trace){0};
+}

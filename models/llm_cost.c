@@ -1,0 +1,364 @@
+/* llm_cost.c - the time of engine steps: coefficients from a card and a profile, one step, and
+ * runs of decode steps added up in closed form.
+ *
+ * Invariants (tests/models/llm.c names them):
+ *   L1 llm_decode_run_ns(n, ctx, s) is the sum over i < s of llm_step_ns of n sequences at
+ *      context ctx + i n, to the nanosecond;
+ *   L2 time grows with tokens, context, sequences and steps;
+ *   L3 results are integers of integers: the same on every machine for the same coefficients.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "models/llm.h"
+#include "models/llm_internal.h"
+
+/* Sums of products of token counts and femtoseconds do not fit 64 bits. */
+typedef __int128 wide; /* NOLINT: the language has no name for it */
+
+#define FS_PER_NS 1000000LL
+#define FS_PER_S  1e15
+
+/* What an engine does whatever the GPU. */
+struct engine_traits {
+    double memory_utilization;
+    double reserve_bytes; /* per GPU */
+    int64_t pass_tokens;
+};
+
+static struct engine_traits engine_traits(enum llm_engine engine)
+{
+    switch (engine) {
+    case LLM_VLLM:
+        /* vLLM's gpu_memory_utilization defaults to 0.9. The reserve is what its run on an RTX
+         * 4090 left out: 0.9 x 25.25 GB - 16.06 GB of weights - 41 408 tokens x 131 072 B
+         * (LLMServingSim, vLLM 0.19, max_num_batched_tokens 2048). */
+        return (struct engine_traits){0.9, 1.24e9, 0};
+    case LLM_LLAMA_CPP:
+    case LLM_OLLAMA:
+        /* n_ubatch is 512 by default. Assumed 0.6 GB: compute buffers of 0.2 to 0.5 GB in the
+         * logs of 7B models, and the CUDA context. */
+        return (struct engine_traits){1.0, 0.6e9, 512};
+    case LLM_TINYCHAT:
+        /* Assumed as vLLM's reserve: a PyTorch process without a memory pool of its own. */
+        return (struct engine_traits){1.0, 1.24e9, 0};
+    case LLM_ENGINE_COUNT:
+        break;
+    }
+    return (struct engine_traits){1.0, 0.0, 0};
+}
+
+static bool entry_has(const struct gpu_efficiency *entry, enum llm_quant quant)
+{
+    const char *const *words = entry->quants.items;
+    for (size_t i = 0; i < entry->quants.n; i++) {
+        if (strcmp(words[i], llm_quant_words[quant]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct gpu_efficiency *entry_find(const struct gpu_profile *gpu,
+                                               enum llm_engine engine, enum llm_quant quant,
+                                               int64_t tensor_parallel)
+{
+    const struct gpu_efficiency *list = gpu->efficiency.items;
+    for (size_t i = 0; i < gpu->efficiency.n; i++) {
+        if ((enum llm_engine)list[i].engine == engine &&
+            list[i].tensor_parallel == tensor_parallel && entry_has(&list[i], quant)) {
+            return &list[i];
+        }
+    }
+    return NULL;
+}
+
+static int entry_missing(const struct llm_setup *s, enum llm_engine engine, struct err *e)
+{
+    struct text quants = {0};
+    struct text engines = {0};
+    for (int i = 0; i < LLM_QUANT_COUNT; i++) {
+        if (entry_find(s->gpu, engine, (enum llm_quant)i, 1) != NULL) {
+            text_add(&quants, "%s%s", quants.length > 0 ? ", " : "", llm_quant_words[i]);
+        }
+    }
+    for (int i = 0; i < LLM_ENGINE_COUNT; i++) {
+        enum llm_engine other = i == LLM_OLLAMA ? LLM_LLAMA_CPP : (enum llm_engine)i;
+        if (entry_find(s->gpu, other, s->quant, 1) != NULL) {
+            text_add(&engines, "%s%s", engines.length > 0 ? ", " : "", llm_engine_words[i]);
+        }
+    }
+    if (quants.length == 0) {
+        return err_input(e, NULL, NULL, "%s does not run on %s; engines for %s there: %s",
+                         llm_engine_words[s->engine], s->gpu->name, llm_quant_words[s->quant],
+                         engines.length > 0 ? engines.chars : "none");
+    }
+    return err_input(e, NULL, NULL, "%s does not run %s on %s; use %s, or one of these engines: %s",
+                     llm_engine_words[s->engine], llm_quant_words[s->quant], s->gpu->name,
+                     quants.chars, engines.length > 0 ? engines.chars : "none");
+}
+
+static double rate_of(const struct gpu_compute *c, int rate)
+{
+    switch (rate) {
+    case GPU_RATE_F16_ACC16:
+        return c->f16_acc16_flops->value;
+    case GPU_RATE_INT8:
+        return c->int8_ops->value;
+    case GPU_RATE_FP8:
+        return c->fp8_flops->value;
+    default:
+        return c->f16_flops.value;
+    }
+}
+
+static int64_t fs_of_s(double seconds)
+{
+    return (int64_t)llround(seconds * FS_PER_S);
+}
+
+/* Bytes of weights that one step reads: not the embedding table, of which it reads a few rows. */
+static double read_bytes(const struct llm_card *card, enum llm_quant quant)
+{
+    double all = llm_weights_bytes(card, quant) - card->vision_parameters * 2.0;
+    if (card->tied_embeddings) {
+        return all;
+    }
+    struct llm_card without = *card;
+    without.parameters -= card->head_parameters;
+    return llm_weights_bytes(&without, quant) - card->vision_parameters * 2.0;
+}
+
+static void cost_times(const struct llm_setup *s, const struct gpu_efficiency *entry,
+                       struct llm_cost *cost)
+{
+    const struct llm_card *card = s->card;
+    const struct gpu_profile *gpu = s->gpu;
+    double n = (double)s->tensor_parallel;
+    double layers = (double)card->layers;
+    double bandwidth = n * gpu->bandwidth_bytes_per_s.value;
+    double matrix = n * rate_of(&gpu->compute, entry->rate) * entry->prefill;
+    double f16 = gpu->compute.f16_flops.value;
+
+    /* 2 floating-point operations per weight and token; 4 x heads x head_dim per layer and pair
+     * (queries with keys, weights with values). */
+    double token_compute = 2.0 * card->layer_parameters / matrix;
+    double pair_flops = 4.0 * (double)(card->heads * card->head_dim) * layers;
+    double token_memory = entry->token_s;
+    double step = entry->step_s + layers * entry->layer_s;
+    if (entry->tensor_parallel != s->tensor_parallel) {
+        /* Two all-reduces of the hidden state per layer, as a ring: 2 (n-1)/n of the bytes. */
+        double reduce = layers * 2.0 * (2.0 * (n - 1.0) / n) * (double)card->hidden * 2.0 /
+                        gpu->link_bytes_per_s.value;
+        token_memory += reduce;
+        token_compute += reduce;
+        step += layers * 2.0 * gpu->link_latency_s.value;
+    }
+    cost->step_fs = fs_of_s(step);
+    cost->floor_fs = fs_of_s(layers * entry->layer_floor_s);
+    cost->sequence_fs = fs_of_s(entry->sequence_s);
+    cost->weights_fs = fs_of_s(read_bytes(card, s->quant) / (bandwidth * entry->decode));
+    cost->token_memory_fs = fs_of_s(token_memory);
+    cost->token_compute_fs = fs_of_s(token_compute);
+    cost->head_compute_fs = fs_of_s(2.0 * card->head_parameters / matrix);
+    cost->attention_fs = fs_of_s(pair_flops / (n * f16 * entry->prefill_attention));
+    cost->kv_fs = fs_of_s(cost->kv_bytes_per_token / (bandwidth * entry->decode_kv));
+    /* The image encoder is not split over the group. */
+    cost->vision_fs = fs_of_s(card->vision_flops_per_image / (f16 * gpu->vision.value));
+    cost->source = entry->source;
+}
+
+int llm_cost_make(const struct llm_setup *s, struct llm_cost *cost, struct err *e)
+{
+    *cost = (struct llm_cost){0};
+    enum llm_engine engine = s->engine == LLM_OLLAMA ? LLM_LLAMA_CPP : s->engine;
+    if (s->tensor_parallel < 1 || s->card->heads % s->tensor_parallel != 0) {
+        return err_input(e, NULL, NULL,
+                         "%d GPUs cannot share the %lld heads of %s; use a divisor of %lld",
+                         s->tensor_parallel, (long long)s->card->heads, s->card->name,
+                         (long long)s->card->heads);
+    }
+    if (engine == LLM_LLAMA_CPP && s->tensor_parallel > 1) {
+        return err_input(e, NULL, NULL,
+                         "%s splits a model by layers, which %d GPUs work through in turn; use 1 "
+                         "GPU, or vllm",
+                         llm_engine_words[s->engine], s->tensor_parallel);
+    }
+    const struct gpu_efficiency *entry = entry_find(s->gpu, engine, s->quant, s->tensor_parallel);
+    if (entry == NULL) {
+        entry = entry_find(s->gpu, engine, s->quant, 1);
+    }
+    if (entry == NULL) {
+        return entry_missing(s, engine, e);
+    }
+    struct engine_traits traits = engine_traits(s->engine);
+    double n = (double)s->tensor_parallel;
+    cost->memory_bytes = n * s->gpu->memory_bytes.value;
+    cost->weights_bytes = llm_weights_bytes(s->card, s->quant);
+    cost->kv_bytes_per_token = llm_kv_bytes_per_token(s->card);
+    cost->reserve_bytes = n * traits.reserve_bytes;
+    cost->memory_utilization = traits.memory_utilization;
+    cost->cold_load_bytes_per_s = s->gpu->cold_load_bytes_per_s.value;
+    cost->pass_tokens = traits.pass_tokens;
+    if (llm_kv_tokens(cost, 0.0) < 1) {
+        return err_input(e, NULL, NULL,
+                         "%s in %s needs %.1f GB of weights and %.1f GB beside them, and %s may "
+                         "use %.1f GB of %d x %s; use a smaller precision or more GPUs",
+                         s->card->name, llm_quant_words[s->quant], cost->weights_bytes / 1e9,
+                         cost->reserve_bytes / 1e9, llm_engine_words[s->engine],
+                         cost->memory_bytes * cost->memory_utilization / 1e9, s->tensor_parallel,
+                         s->gpu->name);
+    }
+    cost_times(s, entry, cost);
+    return 0;
+}
+
+int64_t llm_kv_tokens(const struct llm_cost *cost, double memory_utilization)
+{
+    double share = memory_utilization > 0.0 ? memory_utilization : cost->memory_utilization;
+    double left = cost->memory_bytes * share - cost->weights_bytes - cost->reserve_bytes;
+    return left > 0.0 ? (int64_t)floor(left / cost->kv_bytes_per_token) : 0;
+}
+
+/* The parts of a step, femtoseconds. */
+struct step {
+    wide memory, compute; /* matrix products, either way */
+    wide rest;            /* attention and KV: added to the larger of the two */
+    wide floor;           /* the sum is not below it */
+    wide overhead;        /* added to that */
+};
+
+/* Matrix products of one pass of `tokens` tokens, `sequences` of which need the LM head. */
+static void step_pass(const struct llm_cost *c, int64_t tokens, int64_t sequences, int64_t times,
+                      struct step *s)
+{
+    wide memory = (wide)c->weights_fs + (wide)c->token_memory_fs * tokens;
+    wide compute = (wide)c->token_compute_fs * tokens + (wide)c->head_compute_fs * sequences;
+    /* The larger counts; both are kept so that llm_step_bound() can tell which it was. */
+    if (memory >= compute) {
+        s->memory += memory * times;
+    } else {
+        s->compute += compute * times;
+    }
+    s->floor += (wide)c->floor_fs * times;
+    s->overhead += (wide)c->step_fs * times;
+}
+
+static struct step step_parts(const struct llm_cost *c, const struct llm_chunk *chunks,
+                              int n_chunks, int64_t n_decode, int64_t context_tokens)
+{
+    struct step s = {0};
+    int64_t tokens = n_decode;
+    int64_t sequences = n_decode;
+    for (int i = 0; i < n_chunks; i++) {
+        int64_t n = chunks[i].tokens;
+        tokens += n;
+        sequences += n > 0;
+        wide pairs = (wide)n * chunks[i].past + (wide)n * (n + 1) / 2;
+        s.rest += pairs * c->attention_fs;
+    }
+    if (tokens == 0) {
+        return s;
+    }
+    s.rest += (wide)context_tokens * c->kv_fs;
+    s.overhead = (wide)c->sequence_fs * sequences;
+    int64_t left = tokens;
+    if (c->pass_tokens > 0 && tokens > c->pass_tokens) {
+        int64_t full = (tokens - 1) / c->pass_tokens;
+        step_pass(c, c->pass_tokens, 0, full, &s);
+        left -= full * c->pass_tokens;
+    }
+    step_pass(c, left, sequences, 1, &s);
+    return s;
+}
+
+static wide step_fs(const struct step *s)
+{
+    wide body = s->memory + s->compute + s->rest;
+    return s->overhead + (body > s->floor ? body : s->floor);
+}
+
+static int64_t ns_of_fs(wide fs)
+{
+    return (int64_t)((fs + FS_PER_NS / 2) / FS_PER_NS);
+}
+
+int64_t llm_step_ns(const struct llm_cost *cost, const struct llm_chunk *chunks, int n_chunks,
+                    int64_t n_decode, int64_t context_tokens, int64_t vision_passes)
+{
+    struct step s = step_parts(cost, chunks, n_chunks, n_decode, context_tokens);
+    return ns_of_fs(step_fs(&s) + (wide)cost->vision_fs * vision_passes);
+}
+
+const char *llm_step_bound(const struct llm_cost *cost, const struct llm_chunk *chunks,
+                           int n_chunks, int64_t n_decode, int64_t context_tokens)
+{
+    struct step s = step_parts(cost, chunks, n_chunks, n_decode, context_tokens);
+    if (s.memory + s.compute + s.rest < s.floor) {
+        return "launch";
+    }
+    /* The rest of a prompt is arithmetic, that of a decode step is reading. */
+    return s.memory + (n_chunks == 0 ? s.rest : 0) >= s.compute + (n_chunks > 0 ? s.rest : 0)
+               ? "memory"
+               : "compute";
+}
+
+/* Sum over i < n of floor((a i + b) / m), all nonnegative: the whole parts of a/m and b/m are
+ * taken out, and what is left counts lattice points under a line of slope below 1, which seen
+ * from the other axis is a shorter problem of the same kind. */
+static wide floor_sum(wide n, wide m, wide a, wide b)
+{
+    wide sum = 0;
+    while (n > 0) {
+        sum += n * (n - 1) / 2 * (a / m) + n * (b / m);
+        a %= m;
+        b %= m;
+        wide top = a * n + b; /* the line's height at n, times m */
+        if (top < m) {
+            break;
+        }
+        n = top / m;
+        b = top % m;
+        wide swap = m;
+        m = a;
+        a = swap;
+    }
+    return sum;
+}
+
+int64_t llm_decode_run_ns(const struct llm_cost *cost, int64_t n_decode, int64_t context_tokens,
+                          int64_t steps)
+{
+    if (steps <= 0 || n_decode <= 0) {
+        return 0;
+    }
+    struct step s = step_parts(cost, NULL, 0, n_decode, context_tokens);
+    wide slope = (wide)cost->kv_fs * n_decode; /* per step, once above the floor */
+    wide body = s.memory + s.compute + s.rest;
+    wide flat = 0; /* steps at the floor: those with body + slope i < floor */
+    if (body < s.floor) {
+        flat = slope == 0 ? (wide)steps : (s.floor - body + slope - 1) / slope;
+        flat = flat < steps ? flat : (wide)steps;
+    }
+    wide total = flat * ns_of_fs(s.overhead + s.floor);
+    wide start = s.overhead + body + slope * flat + FS_PER_NS / 2;
+    total += floor_sum((wide)steps - flat, FS_PER_NS, slope, start);
+    return (int64_t)total;
+}
+
+int64_t llm_decode_steps_until(const struct llm_cost *cost, int64_t n_decode,
+                               int64_t context_tokens, int64_t max_steps, int64_t elapsed_ns)
+{
+    int64_t low = 1;
+    int64_t high = max_steps > 1 ? max_steps : 1;
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (llm_decode_run_ns(cost, n_decode, context_tokens, middle) >= elapsed_ns) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return low;
+}

@@ -1,0 +1,53 @@
+/* nr_frame.h - numerology and duplex: which slots carry what.
+ *
+ * Slot n begins at n x slot_ns. A pattern of D (downlink), S (special: downlink symbols, guard,
+ * uplink symbols) and U (uplink) repeats for ever; "fdd" is a pattern of one slot that is both.
+ * 38.211 clause 4.3.2 (slots), 38.213 clause 11.1 (patterns).
+ */
+#ifndef MODELS_NR_FRAME_H
+#define MODELS_NR_FRAME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define NR_PATTERN_MAX 64
+
+struct nr_frame {
+    int64_t slot_ns;
+    int slots_per_frame;                /* a frame is 10 ms */
+    int period;                         /* slots in the pattern */
+    uint8_t dl_symbols[NR_PATTERN_MAX]; /* PDSCH symbols, 0: none */
+    uint8_t ul_symbols[NR_PATTERN_MAX]; /* PUSCH symbols, 0: none */
+    bool pdcch[NR_PATTERN_MAX];         /* downlink control can be sent */
+    int dl_before[NR_PATTERN_MAX + 1];  /* DL slots in the pattern before this one */
+    int ul_before[NR_PATTERN_MAX + 1];
+};
+
+struct nr_frame_config {
+    int scs_khz;         /* 15, 30, 60, 120 */
+    const char *pattern; /* "DDDDDDDSUU", "fdd" */
+    int dl_symbols, special_dl_symbols;
+    int ul_symbols, special_ul_symbols;
+};
+
+/* Returns false when the pattern or the spacing is not one of the above. */
+bool nr_frame_init(struct nr_frame *f, const struct nr_frame_config *config);
+
+static inline int nr_frame_phase(const struct nr_frame *f, int64_t slot)
+{
+    return (int)(slot % f->period);
+}
+
+/* Number of DL (UL) slots in [0, slot): the index of the opportunity when the slot is one. */
+int64_t nr_frame_dl_index(const struct nr_frame *f, int64_t slot);
+int64_t nr_frame_ul_index(const struct nr_frame *f, int64_t slot);
+
+/* First slot >= slot that carries PDCCH, PUSCH. */
+int64_t nr_frame_next_pdcch(const struct nr_frame *f, int64_t slot);
+int64_t nr_frame_next_ul(const struct nr_frame *f, int64_t slot);
+
+/* The slot whose PDCCH grants UL slot `ul_slot`: the last one with PDCCH at or before
+ * ul_slot - k2. */
+int64_t nr_frame_grant_slot(const struct nr_frame *f, int64_t ul_slot, int k2);
+
+#endif

@@ -1,0 +1,676 @@
+/* cell.c - the slot loop of a cell: which slots are visited, what happens in one, HARQ's common
+ * half. See cell.h. */
+#include "sim/cell.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/draw.h"
+#include "base/units.h"
+#include "sim/scenario.h"
+#include "sim/server.h"
+#include "sim/ue.h"
+#include "sim/world.h"
+
+/* --- What all cells share --------------------------------------------------------------------- */
+
+/* MAC subheader with 16-bit length (38.321 6.1.2) and RLC AM header with 18-bit sequence number
+ * (38.322 6.2.2.4): 3 bytes each, one SDU segment per block. */
+#define TB_HEADER_BYTES 6
+/* PDCP header with 18-bit sequence number (38.323 6.2.2.3) and SDAP header (37.324 6.2.2). */
+#define PDCP_SDAP_BYTES 4
+/* Without a transport in the scenario: a full Ethernet payload, IPv4 and TCP without options. */
+#define DEFAULT_MTU     1500
+#define DEFAULT_HEADERS 40
+
+static int64_t slots_of_ms(const struct nr_frame *f, double ms)
+{
+    int64_t slots = llround(ms * 1e6 / (double)f->slot_ns);
+    return slots > 0 ? slots : 1;
+}
+
+int cell_common_init(struct cell_common *c, const struct scenario *sc, struct err *e)
+{
+    const struct scenario_radio *r = sc->radio;
+    memset(c, 0, sizeof *c);
+    c->config = r;
+    struct nr_frame_config frame = {.scs_khz = (int)r->scs_khz,
+                                    .pattern = r->tdd,
+                                    .dl_symbols = (int)r->dl_symbols,
+                                    .special_dl_symbols = (int)r->special_dl_symbols,
+                                    .ul_symbols = (int)r->ul_symbols,
+                                    .special_ul_symbols = (int)r->ul_special_symbols};
+    if (!nr_frame_init(&c->frame, &frame))
+        return err_input(e, sc->file, "radio.tdd", "\"%s\" is not a slot pattern; write D, S and U "
+                         "with at least one D and one U, or \"fdd\"", r->tdd);
+    for (int d = 0; d < 2; d++) {
+        struct nr_grid_config g = {
+            .n_prb = (int)r->n_prb,
+            .mcs_table = (int)(d == RADIO_UL ? r->mcs_table_ul : r->mcs_table_dl),
+            .mcs_max = (int)(d == RADIO_UL ? r->max_mcs_ul : r->max_mcs_dl),
+            .dmrs_re_per_prb = (int)(d == RADIO_UL ? r->ul_dmrs_re : r->dl_dmrs_re),
+            .layers = 1};
+        const uint8_t *symbols = d == RADIO_UL ? c->frame.ul_symbols : c->frame.dl_symbols;
+        for (int i = 0; i < c->frame.period; i++) {
+            bool known = symbols[i] == 0;
+            for (int kind = 0; kind < g.kinds; kind++)
+                known = known || g.symbols[kind] == symbols[i];
+            if (!known)
+                g.symbols[g.kinds++] = symbols[i];
+        }
+        int rc = nr_grid_init(&c->grid[d], &g, e);
+        if (rc != 0)
+            return rc;
+    }
+    nr_decay_init(&c->decay, r->pf_ewma);
+    c->la = (struct nr_la_config){.start_mcs = (int)r->start_mcs,
+                                  .min_mcs_up = 6,
+                                  .idle_mcs = 9,
+                                  .start_bler = r->start_bler,
+                                  .lower = r->la_lower,
+                                  .upper = r->la_upper,
+                                  .filter = r->la_filter,
+                                  .update_frames = (int)r->la_update_frames,
+                                  .min_blocks = (int)r->la_min_blocks};
+    c->idle_grant_slots = r->idle_grant_ms > 0.0 ? slots_of_ms(&c->frame, r->idle_grant_ms) : 0;
+    c->bsr_periodic_slots = slots_of_ms(&c->frame, r->bsr_periodic_ms);
+    c->bsr_retx_slots = slots_of_ms(&c->frame, r->bsr_retx_ms);
+    c->rlc_slots = slots_of_ms(&c->frame, r->rlc_status_ms);
+    c->cqi_slots = slots_of_ms(&c->frame, r->cqi_period_ms);
+    /* FACTS 1: at most bandwidth/24 UEs a slot. */
+    c->max_ues_per_slot =
+        (int32_t)(r->max_ues_per_slot > 0 ? r->max_ues_per_slot : r->n_prb >= 24 ? r->n_prb / 24 : 1);
+    c->dl_min_prb = (int32_t)r->min_grant_prb_dl;
+    c->tb_header_bytes = TB_HEADER_BYTES;
+    int64_t headers = sc->transport != NULL
+                          ? sc->transport->ip_header_bytes + sc->transport->l4_header_bytes
+                          : DEFAULT_HEADERS;
+    int64_t mtu = sc->transport != NULL ? sc->transport->mtu_bytes : DEFAULT_MTU;
+    c->packet_payload_bytes = mtu - headers;
+    c->packet_header_bytes = headers + PDCP_SDAP_BYTES;
+    int64_t horizon = c->bsr_retx_slots;
+    if (c->rlc_slots > horizon)
+        horizon = c->rlc_slots;
+    if (r->sr_period_slots > horizon)
+        horizon = r->sr_period_slots;
+    if (r->k1_slots > horizon)
+        horizon = r->k1_slots;
+    if (r->k2_slots > horizon)
+        horizon = r->k2_slots;
+    c->ring = 64;
+    while (c->ring < horizon + 2 * c->frame.period + 4)
+        c->ring *= 2;
+    return 0;
+}
+
+void cell_common_free(struct cell_common *c)
+{
+    nr_grid_free(&c->grid[RADIO_DL]);
+    nr_grid_free(&c->grid[RADIO_UL]);
+}
+
+/* --- Which slots are visited ------------------------------------------------------------------ */
+
+enum cell_event { CELL_SLOT };
+
+static void arm(struct cell *cell, int64_t slot)
+{
+    if (slot >= cell->armed)
+        return;
+    cell->armed = slot;
+    engine_at(&cell->stage.entity, slot * cell->common->frame.slot_ns, &cell->stage.entity,
+              CELL_SLOT, (uint64_t)slot);
+}
+
+void cell_wake(struct cell *cell)
+{
+    int64_t now = world_now(cell->stage.world);
+    arm(cell, now / cell->common->frame.slot_ns + 1);
+}
+
+void cell_act(struct cell *cell, int64_t slot, struct action action)
+{
+    assert(slot > cell->slot);
+    uint32_t handle = pool_take(&cell->actions);
+    if (handle == POOL_NONE) {
+        cell->stage.world->sink_error = ERR_MEMORY;
+        return;
+    }
+    action.next = POOL_NONE;
+    *(struct action *)pool_at(&cell->actions, handle) = action;
+    uint64_t place = (uint64_t)slot & (uint64_t)(cell->common->ring - 1);
+    if (cell->ring_head[place] == POOL_NONE) {
+        cell->ring_head[place] = handle;
+        cell->ring_used[place / 64] |= 1ULL << place % 64;
+    } else {
+        ((struct action *)pool_at(&cell->actions, cell->ring_tail[place]))->next = handle;
+    }
+    cell->ring_tail[place] = handle;
+    /* During a visit the next one is armed at its end. */
+    if (!cell->visiting)
+        arm(cell, slot);
+}
+
+/* First slot after `slot` that has an action; INT64_MAX: none. */
+static int64_t next_action(const struct cell *cell, int64_t slot)
+{
+    int64_t ring = cell->common->ring;
+    for (int64_t s = slot + 1; s < slot + ring;) {
+        uint64_t place = (uint64_t)s & (uint64_t)(ring - 1);
+        uint64_t bits = cell->ring_used[place / 64] >> place % 64;
+        if (bits != 0)
+            return s + __builtin_ctzll(bits);
+        s += 64 - (int64_t)(place % 64);
+    }
+    return INT64_MAX;
+}
+
+static bool any(const uint64_t *bits, uint32_t words)
+{
+    for (uint32_t i = 0; i < words; i++)
+        if (bits[i] != 0)
+            return true;
+    return false;
+}
+
+/* First slot after the one just visited in which there is something to do. */
+static int64_t next_work(const struct cell *cell)
+{
+    const struct cell_common *k = cell->common;
+    int64_t slot = cell->slot;
+    int64_t next = next_action(cell, slot);
+    if (any(cell->active[RADIO_DL], cell->words)) {
+        int64_t s = slot + 1;
+        while (k->frame.dl_symbols[nr_frame_phase(&k->frame, s)] == 0)
+            s++;
+        next = s < next ? s : next;
+    }
+    if (any(cell->active[RADIO_UL], cell->words)) {
+        int64_t s = nr_frame_next_pdcch(&k->frame, slot + 1);
+        next = s < next ? s : next;
+    }
+    int64_t due = cell_ul_idle_due(cell);
+    if (due != INT64_MAX) {
+        int64_t ul = nr_frame_next_ul(&k->frame, due > 0 ? due : 0);
+        int64_t s = nr_frame_grant_slot(&k->frame, ul, (int)k->config->k2_slots);
+        if (s <= slot)
+            s = nr_frame_next_pdcch(&k->frame, slot + 1);
+        next = s < next ? s : next;
+    }
+    return next;
+}
+
+static void act(struct cell *cell, const struct action *a)
+{
+    struct ue_radio *u = &cell->ues[a->ue];
+    switch ((enum action_kind)a->kind) {
+    case ACTION_SEND_UL:
+        cell_ul_send(cell, u, a->process);
+        break;
+    case ACTION_END_UL:
+        cell_ul_end(cell, u, a->process);
+        break;
+    case ACTION_END_DL:
+        cell_dl_end(cell, u, a->process);
+        break;
+    case ACTION_ACK_DL:
+        cell_dl_ack(cell, u, a->process);
+        break;
+    case ACTION_SR:
+        cell_ul_sr(cell, u);
+        break;
+    case ACTION_BSR:
+        cell_ul_bsr_timer(cell, u);
+        break;
+    case ACTION_RLC:
+        stream_repeat(cell, &u->d[a->direction].stream, a->range);
+        if (a->direction == RADIO_UL)
+            cell_ul_arrival(cell, u);
+        else
+            cell_dl_mark(cell, u);
+        break;
+    }
+}
+
+static void visit(struct cell *cell, int64_t slot)
+{
+    const struct cell_common *k = cell->common;
+    cell->slot = slot;
+    cell->visited++;
+    cell->visiting = true;
+
+    uint64_t place = (uint64_t)slot & (uint64_t)(k->ring - 1);
+    uint32_t handle = cell->ring_head[place];
+    cell->ring_head[place] = POOL_NONE;
+    cell->ring_used[place / 64] &= ~(1ULL << place % 64);
+    while (handle != POOL_NONE) {
+        struct action a = *(struct action *)pool_at(&cell->actions, handle);
+        pool_give(&cell->actions, handle);
+        handle = a.next;
+        act(cell, &a);
+    }
+
+    int phase = nr_frame_phase(&k->frame, slot);
+    if (k->frame.pdcch[phase]) {
+        /* Every UL slot whose last possible PDCCH is this one. */
+        int64_t ul = slot + k->config->k2_slots;
+        do {
+            if (k->frame.ul_symbols[nr_frame_phase(&k->frame, ul)] > 0)
+                cell_ul_schedule(cell, ul);
+            ul++;
+        } while (!k->frame.pdcch[nr_frame_phase(&k->frame, ul - k->config->k2_slots)]);
+    }
+    if (k->frame.dl_symbols[phase] > 0)
+        cell_dl_schedule(cell);
+    cell->visiting = false;
+}
+
+static void cell_handle(struct entity *self, uint32_t kind, uint64_t arg)
+{
+    (void)kind;
+    struct cell *cell = (struct cell *)self;
+    if ((int64_t)arg != cell->armed)
+        return; /* an earlier visit was asked for meanwhile, and armed anew */
+    visit(cell, (int64_t)arg);
+    cell->armed = INT64_MAX;
+    int64_t next =
+        cell->stage.world->scenario->engine.skip_idle_slots ? next_work(cell) : cell->slot + 1;
+    if (next != INT64_MAX)
+        arm(cell, next);
+}
+
+/* Parts that a block with interfered PRB is looked at in. */
+#define CELL_SUBBANDS   16
+/* Above code rate 0.95 a UE need not decode (38.214 5.1.3). */
+#define MAX_RATE_X10240 9728
+
+/* --- Common to both directions ---------------------------------------------------------------- */
+
+void cell_mark(struct cell *cell, enum radio_direction d, const struct ue_radio *u, bool active)
+{
+    uint64_t i = (uint64_t)(u - cell->ues);
+    if (active)
+        cell->active[d][i / 64] |= 1ULL << i % 64;
+    else
+        cell->active[d][i / 64] &= ~(1ULL << i % 64);
+}
+
+bool cell_transmission_fails(struct cell *cell, struct ue_radio *u, enum radio_direction d,
+                             struct harq *h, int64_t slot)
+{
+    const struct cell_common *k = cell->common;
+    struct ue_direction *ud = &u->d[d];
+    double snr = channel_snr_db(&ud->channel, slot * k->frame.slot_ns);
+    if (d == RADIO_UL) {
+        /* One power amplifier: past its headroom each PRB gets less. */
+        double over = db_of_ratio(h->n_prb) - k->config->ul_power_headroom_db;
+        if (over > 0.0)
+            snr -= over;
+    }
+    ud->last_snr_x10 = 5 * (int)lround(2.0 * snr); /* reported in steps of 0.5 dB */
+    ud->rounds[h->round < CELL_ROUNDS_MAX ? h->round : CELL_ROUNDS_MAX - 1]++;
+    double effective = snr;
+    if (h->round == 0) {
+        h->u = draw_uniform(cell->stage.world->seed, DRAW_BLOCK_ERROR, u->ue,
+                            (uint64_t)slot << 1 | (uint64_t)d);
+        h->first_snr = snr;
+    } else {
+        if (h->round == 1)
+            h->snr_sum = ratio_of_db(h->first_snr);
+        h->snr_sum += ratio_of_db(snr);
+        effective = db_of_ratio(h->snr_sum / (h->round + 1)) +
+                    nr_harq_gain_db((enum nr_combining)k->config->combining, k->grid[d].qm[h->mcs],
+                                    k->grid[d].r_x10240[h->mcs], h->round + 1);
+    }
+    if (h->overlap_prb > 0) {
+        /* Two power-controlled UEs on the same PRB: each is the other's interference at its own
+         * received power. The block sees clean and interfered PRB side by side. */
+        double sinr[CELL_SUBBANDS];
+        double ratio = ratio_of_db(effective);
+        double hit = db_of_ratio(ratio / (1.0 + ratio));
+        for (int i = 0; i < CELL_SUBBANDS; i++)
+            sinr[i] = i * h->n_prb < h->overlap_prb * CELL_SUBBANDS ? hit : effective;
+        effective = nr_effective_snr_db(k->grid[d].qm[h->mcs], sinr, CELL_SUBBANDS);
+    }
+    /* A block sized for other PRB than it is sent on has another code rate. */
+    int rate = k->grid[d].r_x10240[h->mcs] * h->tbs_prb / h->n_prb;
+    struct nr_error_curve curve =
+        nr_error_curve((enum nr_decoder)k->config->decoder, k->grid[d].qm[h->mcs],
+                       rate < MAX_RATE_X10240 ? rate : MAX_RATE_X10240, 8 * h->tb_bytes);
+    /* The same u in every round: a block that failed once is one of the unlucky ones, so that the
+     * share of blocks failing after n rounds is the BLER at the SNR of n rounds. */
+    bool fails = h->u < nr_error_bler(curve, effective);
+    if (fails) {
+        cell->totals[d][0].errors++;
+        if (h->slice >= 0)
+            cell->totals[d][1 + h->slice].errors++;
+    }
+    return fails;
+}
+
+static void count(struct cell_totals *t, const struct harq *h)
+{
+    t->prb_used += h->n_prb;
+    t->bytes_scheduled += h->tb_bytes;
+    if (h->round == 0) {
+        t->blocks++;
+        t->mcs_sum += h->mcs;
+        t->bytes_padding += h->padding;
+    } else {
+        t->blocks_retx++;
+        t->blocks_retx1 += h->round == 1;
+        t->bytes_retx += h->tb_bytes;
+    }
+}
+
+void cell_count(struct cell *cell, enum radio_direction d, const struct harq *h)
+{
+    count(&cell->totals[d][0], h);
+    if (h->slice >= 0)
+        count(&cell->totals[d][1 + h->slice], h);
+}
+
+void cell_count_payload(struct cell *cell, enum radio_direction d, int slice, int64_t bytes)
+{
+    cell->totals[d][0].bytes_payload += bytes;
+    if (slice >= 0)
+        cell->totals[d][1 + slice].bytes_payload += bytes;
+}
+
+void cell_block_lost(struct cell *cell, struct ue_radio *u, enum radio_direction d, uint8_t process)
+{
+    struct ue_direction *ud = &u->d[d];
+    struct harq *h = &ud->harq[process];
+    h->state = HARQ_FREE;
+    ud->free_mask = (uint16_t)(ud->free_mask | 1u << process);
+    cell->totals[d][0].blocks_lost++;
+    if (h->slice >= 0)
+        cell->totals[d][1 + h->slice].blocks_lost++;
+    if (h->payload > 0)
+        cell_act(cell, cell->slot + cell->common->rlc_slots,
+                 (struct action){.kind = ACTION_RLC,
+                                 .direction = (uint8_t)d,
+                                 .ue = (uint32_t)(u - cell->ues),
+                                 .range = {h->start, h->start + h->payload}});
+}
+
+/* PRB for a retransmission in a slot with this kind of symbols; 0 when its size is not possible
+ * there (a retransmission has the size of the first transmission, 38.214 5.1.3.2). */
+static int retx_prb(const struct cell *cell, enum radio_direction d, const struct harq *h, int kind)
+{
+    if (h->kind == kind)
+        return h->n_prb;
+    const struct nr_grid *g = &cell->common->grid[d];
+    int prb = nr_grid_prb_for(g, kind, h->mcs, h->tb_bytes);
+    return nr_grid_bytes(g, kind, h->mcs, prb) == h->tb_bytes ? prb : 0;
+}
+
+/* --- The PRB of one slot ---------------------------------------------------------------------- */
+
+void cell_plan_add(struct cell_plan *plan, struct harq *h, int32_t prb_start)
+{
+    if (prb_start < 0) {
+        prb_start = plan->used;
+        plan->used += h->n_prb;
+    }
+    h->prb_start = (int16_t)prb_start;
+    plan->grants_left--;
+    plan->blocks[plan->n++] = h;
+}
+
+int cell_plan_retx(struct cell *cell, struct cell_plan *plan, enum radio_direction d,
+                   struct ue_direction *ud, int kind)
+{
+    int process = __builtin_ctz(ud->retx_mask);
+    struct harq *h = &ud->harq[process];
+    int prb = retx_prb(cell, d, h, kind);
+    if (prb == 0 || prb > plan->carrier_prb - plan->used || plan->grants_left == 0)
+        return -1;
+    h->n_prb = (int16_t)prb;
+    if (h->kind != kind)
+        h->tbs_prb = (int16_t)prb;
+    h->kind = (uint8_t)kind;
+    ud->retx_mask = (uint16_t)(ud->retx_mask & ~(1u << process));
+    cell_plan_add(plan, h, -1);
+    return process;
+}
+
+void cell_plan_close(struct cell_plan *plan)
+{
+    if (plan->n < 2) {
+        if (plan->n == 1)
+            plan->blocks[0]->overlap_prb = 0;
+        return;
+    }
+    uint64_t once[CELL_PRB_WORDS] = {0};
+    uint64_t twice[CELL_PRB_WORDS] = {0};
+    for (int32_t i = 0; i < plan->n; i++)
+        for (int prb = plan->blocks[i]->prb_start;
+             prb < plan->blocks[i]->prb_start + plan->blocks[i]->n_prb; prb++) {
+            uint64_t bit = 1ULL << prb % 64;
+            twice[prb / 64] |= once[prb / 64] & bit;
+            once[prb / 64] |= bit;
+        }
+    for (int32_t i = 0; i < plan->n; i++) {
+        struct harq *h = plan->blocks[i];
+        h->overlap_prb = 0;
+        for (int prb = h->prb_start; prb < h->prb_start + h->n_prb; prb++)
+            h->overlap_prb = (int16_t)(h->overlap_prb + (int)(twice[prb / 64] >> prb % 64 & 1));
+    }
+}
+
+int32_t cell_ask_policy(struct cell *cell, struct cell_plan *plan, enum radio_direction d,
+                        int64_t slot, int32_t min_prb, int32_t n)
+{
+    struct radio_view view = {.direction = d,
+                              .slot = slot,
+                              .carrier_prb = plan->carrier_prb,
+                              .n_prb = plan->carrier_prb - plan->used,
+                              .min_grant_prb = min_prb,
+                              .max_grants = plan->grants_left,
+                              .slices = &cell->stage.world->slices,
+                              .ues = cell->views,
+                              .n_ues = n};
+    if (n == 0 || view.n_prb < min_prb || view.max_grants == 0)
+        return 0;
+    int32_t n_grants = cell->policy->allocate(cell->policy_state[d], &view, cell->grants);
+    assert(n_grants >= 0 && n_grants <= view.max_grants);
+    int64_t packed = 0;
+    for (int32_t i = 0; i < n_grants; i++) {
+        const struct radio_grant *g = &cell->grants[i];
+        assert(g->n_prb > 0 && g->tbs_prb > 0 && g->ue >= 0 && g->ue < n);
+        assert(g->prb_start + g->n_prb <= view.carrier_prb && g->tbs_prb <= view.carrier_prb);
+        for (int32_t j = 0; j < i; j++)
+            assert(cell->grants[j].ue != g->ue);
+        packed += g->prb_start < 0 ? g->n_prb : 0;
+    }
+    assert(packed <= view.n_prb);
+    (void)packed;
+    return n_grants;
+}
+
+struct harq *cell_new_block(struct cell *cell, struct cell_plan *plan, enum radio_direction d,
+                            const struct radio_grant *grant, int kind, uint8_t *process)
+{
+    const struct radio_ue_view *v = &cell->views[grant->ue];
+    struct ue_direction *ud = &cell->ues[cell->view_ue[grant->ue]].d[d];
+    *process = (uint8_t)__builtin_ctz(ud->free_mask);
+    ud->free_mask = (uint16_t)(ud->free_mask & ~(1u << *process));
+    struct harq *h = &ud->harq[*process];
+    *h = (struct harq){
+        .kind = (uint8_t)kind,
+        .mcs = (int8_t)v->mcs,
+        .n_prb = (int16_t)grant->n_prb,
+        .tbs_prb = (int16_t)grant->tbs_prb,
+        .request = POOL_NONE,
+        .slice = v->fruit >= 0 ? v->fruit : v->branch,
+        .tb_bytes = nr_grid_bytes(&cell->common->grid[d], kind, v->mcs, grant->tbs_prb)};
+    cell_plan_add(plan, h, grant->prb_start);
+    return h;
+}
+
+void cell_view_ue(struct cell *cell, struct ue_radio *u, enum radio_direction d,
+                  struct radio_ue_view *v)
+{
+    const struct world *w = cell->stage.world;
+    const struct ue *ue = w->ues[u->ue];
+    int slice = world_slice_at(w, ue->group, world_now(w));
+    *v = (struct radio_ue_view){.ue = u->ue, .fruit = -1, .branch = -1, .service = ""};
+    if (slice >= 0) {
+        const struct slice *s = &w->slices.slices[slice];
+        v->fruit = s->parent >= 0 ? slice : -1;
+        v->branch = s->parent >= 0 ? s->parent : slice;
+        v->service = s->service;
+    }
+    v->max_prb = cell->common->grid[d].n_prb;
+    v->last_slot = u->d[d].last_slot;
+    v->cqi = u->cqi;
+    v->server_queue = server_waiting(w->servers[ue->server]);
+}
+
+/* --- The stage -------------------------------------------------------------------------------- */
+
+static void cell_accept(struct stage *stage, enum stage_index index, uint32_t request,
+                        int64_t bytes, unsigned flags)
+{
+    struct cell *cell = (struct cell *)stage;
+    const struct request *r = world_request(stage->world, request);
+    struct ue_radio *u = &cell->ues[stage->world->ues[r->ue]->in_cell];
+    if (index == STAGE_RADIO_UL) {
+        bool empty = stream_waiting(&u->d[RADIO_UL].stream) == 0;
+        stream_enter(cell, u, RADIO_UL, request, bytes, flags);
+        if (empty)
+            cell_ul_arrival(cell, u);
+    } else {
+        stream_enter(cell, u, RADIO_DL, request, bytes, flags);
+        cell_dl_mark(cell, u);
+        if (!cell->visiting)
+            cell_wake(cell);
+    }
+}
+
+/* --- Making and ending ------------------------------------------------------------------------ */
+
+static void init_channel(struct channel *c, const struct json_choice *choice, uint64_t seed,
+                         uint32_t entity)
+{
+    if (choice->index == CHANNEL_AWGN) {
+        const struct channel_awgn *o = choice->options;
+        channel_init(c, CHANNEL_MODEL_CONSTANT, o->snr_db, 0.0, 1, seed, entity);
+    } else {
+        const struct channel_testbed *o = choice->options;
+        channel_init(c, CHANNEL_MODEL_GAUSSIAN, o->mean_snr_db, o->std_snr_db,
+                     llround(o->correlation_ms * 1e6), seed, entity);
+    }
+}
+
+static void sampler_handle(struct entity *self, uint32_t kind, uint64_t arg)
+{
+    (void)kind;
+    struct cell *cell = (struct cell *)((char *)self - offsetof(struct cell, sampler));
+    cell_sample(cell);
+    engine_at(self, (int64_t)(arg + 1) * cell->sample_ns, self, 0, arg + 1);
+}
+
+int cell_init(struct cell *cell, struct world *w, const struct cell_common *common,
+              uint32_t entity_id, uint32_t sampler_id, int index, const uint32_t *ues, uint32_t n,
+              struct err *e)
+{
+    memset(cell, 0, sizeof *cell);
+    cell->stage.entity =
+        (struct entity){.engine = w->engine, .handle = cell_handle, .id = entity_id, .seq = 0};
+    cell->sampler =
+        (struct entity){.engine = w->engine, .handle = sampler_handle, .id = sampler_id, .seq = 0};
+    cell->stage.world = w;
+    cell->stage.accept = cell_accept;
+    cell->common = common;
+    cell->index = index;
+    cell->id = ((const struct scenario_cell *)w->scenario->cells.items)[index].id;
+    cell->n_ues = n;
+    cell->words = (n + 63) / 64;
+    cell->slot = -1;
+    cell->armed = INT64_MAX;
+    cell->sample_ns = llround(w->scenario->output.ran_records_ms * 1e6);
+    cell->policy = radio_policies[common->config->policy.index];
+
+    size_t many = n > 0 ? n : 1;
+    size_t ring = (size_t)common->ring;
+    cell->ues = calloc(many, sizeof *cell->ues);
+    cell->views = calloc(many, sizeof *cell->views);
+    cell->view_ue = calloc(many, sizeof *cell->view_ue);
+    cell->grants = calloc(many + (size_t)common->max_ues_per_slot, sizeof *cell->grants);
+    cell->ring_head = malloc(2 * ring * sizeof *cell->ring_head);
+    cell->ring_used = calloc(ring / 64, sizeof *cell->ring_used);
+    size_t totals = 1 + (size_t)w->slices.n;
+    bool good = cell->ues != NULL && cell->views != NULL && cell->view_ue != NULL &&
+                cell->grants != NULL && cell->ring_head != NULL && cell->ring_used != NULL &&
+                pool_init(&cell->segments, sizeof(struct segment), 4 * (uint32_t)many) == 0 &&
+                pool_init(&cell->actions, sizeof(struct action), 8 * (uint32_t)many) == 0;
+    for (int d = 0; d < 2 && good; d++) {
+        cell->active[d] = calloc(cell->words + 1, sizeof *cell->active[d]);
+        cell->totals[d] = calloc(totals, sizeof *cell->totals[d]);
+        good = cell->active[d] != NULL && cell->totals[d] != NULL;
+        if (good && cell->policy->create != NULL) {
+            cell->policy_state[d] = cell->policy->create(common->config->policy.options,
+                                                         common->grid[d].n_prb, &w->slices);
+            good = cell->policy_state[d] != NULL;
+        }
+    }
+    if (!good) {
+        cell_free(cell);
+        return err_memory(e, "a cell");
+    }
+    cell->ring_tail = cell->ring_head + ring;
+    for (size_t i = 0; i < ring; i++)
+        cell->ring_head[i] = POOL_NONE;
+    for (uint32_t i = 0; i < n; i++) {
+        struct ue_radio *u = &cell->ues[i];
+        u->ue = ues[i];
+        u->cqi_report = -1;
+        for (int d = 0; d < 2; d++) {
+            struct ue_direction *ud = &u->d[d];
+            ud->stream.head = POOL_NONE;
+            ud->last_slot = -1;
+            ud->free_mask = (uint16_t)((1u << common->config->harq_processes) - 1u);
+            nr_la_init(&ud->la, &common->la);
+            init_channel(&ud->channel,
+                         d == RADIO_UL ? &common->config->channel_ul : &common->config->channel_dl,
+                         w->seed, 2 * u->ue + (uint32_t)d);
+        }
+    }
+    return 0;
+}
+
+void cell_free(struct cell *cell)
+{
+    for (uint32_t i = 0; cell->ues != NULL && i < cell->n_ues; i++)
+        for (int d = 0; d < 2; d++)
+            stream_free(&cell->ues[i].d[d].stream);
+    for (int d = 0; d < 2; d++) {
+        if (cell->policy_state[d] != NULL && cell->policy->destroy != NULL)
+            cell->policy->destroy(cell->policy_state[d]);
+        free(cell->active[d]);
+        free(cell->totals[d]);
+    }
+    free(cell->ues);
+    free(cell->views);
+    free(cell->view_ue);
+    free(cell->grants);
+    free(cell->ring_head);
+    free(cell->ring_used);
+    pool_free(&cell->segments);
+    pool_free(&cell->actions);
+    memset(cell, 0, sizeof *cell);
+}
+
+void cell_start(struct cell *cell)
+{
+    bool skip = cell->stage.world->scenario->engine.skip_idle_slots;
+    int64_t first = skip ? next_work(cell) : 0;
+    if (first != INT64_MAX)
+        arm(cell, first);
+    if (cell->sample_ns > 0)
+        engine_at(&cell->sampler, cell->sample_ns, &cell->sampler, 0, 1);
+}

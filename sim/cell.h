@@ -1,0 +1,300 @@
+/* cell.h - one gNB and the radio of its UEs: the slot loop of both directions.
+ *
+ * Per direction a UE has a byte stream (RLC AM above HARQ): requests enter at its end as segments,
+ * transport blocks carry ranges of it, the receiver hands on what has arrived without a gap.
+ *
+ * A transport block's life (HARQ process):
+ *
+ *            allocate()                 sent                    decoded
+ *   FREE ------------------> GRANTED ----------> IN_FLIGHT ------------------> FREE
+ *                               ^                    | not decoded, rounds left
+ *                               | retransmit         v
+ *                               +--------------- WAIT_RETX
+ *                                                    | no rounds left
+ *                                                    v
+ *                                FREE, and the range goes back to the sender's stream after
+ *                                the RLC status delay (RLC AM)
+ *
+ * Slots are visited only while there is work (cell_next_work); a visit without work changes
+ * nothing, so that visiting every slot gives the same results.
+ *
+ * Invariants (tests/sim/cell.c):
+ *   C1 PRB granted in a slot and direction never exceed the carrier;
+ *   C2 a UE has at most one transport block per slot and direction;
+ *   C3 bytes delivered in order and exactly once;
+ *   C4 skipping idle slots changes no row;
+ *   C5 averages equal those of a naive per-slot reference within 1e-9.
+ */
+#ifndef SIM_CELL_H
+#define SIM_CELL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/pool.h"
+#include "models/channel.h"
+#include "models/nr_error.h"
+#include "models/nr_frame.h"
+#include "models/nr_mac.h"
+#include "sched/radio.h"
+#include "sim/stage.h"
+
+#define CELL_HARQ_MAX   16
+#define CELL_ROUNDS_MAX 8
+#define CELL_PRB_WORDS  5 /* 275 PRB at most, 38.101-1 table 5.3.2-1 */
+
+struct scenario;
+struct scenario_radio;
+
+/* The PRB given out in one slot and direction. Blocks are packed from the lowest PRB on, unless a
+ * policy places them itself. */
+struct cell_plan {
+    int32_t carrier_prb;
+    int32_t used; /* PRB packed so far; also the first free one */
+    int32_t grants_left;
+    struct harq *blocks[64];
+    int32_t n;
+};
+
+/* What all cells of a run share: made once. */
+struct cell_common {
+    const struct scenario_radio *config;
+    struct nr_frame frame;
+    struct nr_grid grid[2]; /* by enum radio_direction */
+    struct nr_decay decay;
+    struct nr_la_config la;
+    int64_t idle_grant_slots; /* 0: off */
+    int64_t bsr_periodic_slots, bsr_retx_slots, rlc_slots, cqi_slots;
+    int64_t ring; /* slots that an action may lie ahead; a power of two */
+    int32_t dl_min_prb;
+    int32_t max_ues_per_slot;
+    int32_t tb_header_bytes;     /* MAC and RLC headers in a transport block */
+    int64_t packet_payload_bytes; /* application bytes in a full IP packet */
+    int64_t packet_header_bytes;  /* IP, L4, SDAP and PDCP headers per packet on the air */
+};
+
+enum harq_state { HARQ_FREE, HARQ_GRANTED, HARQ_IN_FLIGHT, HARQ_WAIT_RETX };
+
+struct harq {
+    uint8_t state;
+    uint8_t round;   /* rounds sent before the coming one */
+    uint8_t kind;    /* of symbols, nr_grid_kind */
+    int8_t mcs;
+    int16_t n_prb, prb_start;
+    int16_t tbs_prb;     /* PRB that the block is sized for (oai-willm: not always n_prb) */
+    int16_t overlap_prb; /* PRB that another transmission of this slot covers too */
+    bool has_bsr, failed;
+    int32_t tb_bytes;
+    int32_t payload; /* stream bytes carried */
+    int32_t padding; /* neither payload nor header */
+    int64_t start;   /* first of these in the stream */
+    int64_t bsr;     /* reported bytes */
+    double u;        /* the block's luck: fails while u < BLER after combining */
+    double first_snr; /* dB, of its first round */
+    double snr_sum;   /* of the linear SNRs of its rounds, once there are two */
+    uint32_t request; /* whom to charge (upload statistics), POOL_NONE: none */
+    int32_t slice;    /* slice at first transmission, -1 */
+};
+
+/* A request's part of a stream. */
+struct segment {
+    uint32_t request;
+    uint32_t next; /* POOL_NONE: last */
+    unsigned flags;
+    int64_t end;       /* stream offset behind its last byte */
+    int64_t begin;     /* stream offset of its first byte */
+    int64_t app_bytes; /* application bytes it stands for */
+    int64_t app_delivered;
+};
+
+struct range {
+    int64_t begin, end;
+};
+
+struct ranges {
+    struct range *items; /* grown geometrically */
+    int n, capacity;
+};
+
+/* One direction's byte stream. Offsets only grow. */
+struct stream {
+    int64_t end;      /* of what has entered */
+    int64_t sent;     /* first byte never sent */
+    int64_t received; /* all before this has arrived */
+    struct ranges ahead; /* arrived beyond `received`, ascending, disjoint */
+    struct ranges repeat; /* to be sent again (RLC), oldest first */
+    int64_t repeat_bytes;
+    uint32_t head, tail; /* segments not wholly delivered */
+};
+
+struct ue_direction {
+    struct stream stream;
+    struct harq harq[CELL_HARQ_MAX];
+    struct channel channel;
+    struct nr_la la;
+    struct nr_thr thr;
+    uint64_t rounds[CELL_ROUNDS_MAX]; /* transmissions by round */
+    int64_t last_slot;                /* last scheduled (of the transmission), -1 */
+    uint16_t free_mask;               /* free HARQ processes */
+    uint16_t retx_mask;               /* processes in WAIT_RETX */
+    int32_t current_bytes, current_prb; /* last transmission: the testbed's *_current_* columns */
+    int64_t sdus;                     /* MAC SDUs delivered */
+    int last_snr_x10;                 /* reported SNR of the last reception */
+    int last_mcs;
+};
+
+struct ue_radio {
+    uint32_t ue; /* world-wide */
+    struct ue_direction d[2];
+    /* uplink only */
+    int64_t estimate;    /* gNB's idea of the UE's buffer */
+    int64_t sched_bytes; /* granted and not yet decoded */
+    int64_t last_bsr_slot;
+    int64_t last_data_slot; /* last first-round transmission: restarts retxBSR-Timer */
+    bool bsr_due;        /* a regular BSR is triggered */
+    bool bsr_timer;      /* an ACTION_BSR is under way */
+    bool sr_pending;     /* the UE waits for an SR occasion */
+    bool sr_seen;        /* the gNB has seen the SR */
+    int64_t cqi_report;  /* number of the CQI report below, -1: none */
+    int cqi;
+};
+
+/* Something that happens at the beginning of a slot; kept in a ring of lists. */
+enum action_kind {
+    ACTION_SEND_UL, /* a granted block is built and sent */
+    ACTION_END_UL,  /* the gNB has tried to decode it */
+    ACTION_END_DL,  /* the UE has tried to decode a block */
+    ACTION_ACK_DL,  /* the gNB knows how that went */
+    ACTION_SR,      /* the gNB has seen a scheduling request */
+    ACTION_BSR,     /* retxBSR-Timer, 38.321 5.4.5 */
+    ACTION_RLC      /* the sender learns of a lost range */
+};
+struct action {
+    uint8_t kind;
+    uint8_t process;
+    uint8_t direction;
+    uint32_t ue;   /* index in the cell */
+    uint32_t next; /* in the ring's list */
+    struct range range; /* RLC: what was lost */
+};
+
+struct cell_totals {
+    int64_t prb_used, blocks, blocks_retx, blocks_retx1, blocks_lost, errors;
+    int64_t bytes_scheduled, bytes_retx, bytes_payload, bytes_padding, mcs_sum;
+};
+
+struct cell {
+    struct stage stage;
+    const struct cell_common *common;
+    int index;
+    const char *id;
+    struct ue_radio *ues;
+    uint32_t n_ues;
+    uint64_t *active[2]; /* bitsets of UEs that may be scheduled, by direction */
+    uint32_t words;
+    const struct radio_policy *policy;
+    void *policy_state[2];
+    struct radio_ue_view *views;   /* [n_ues] */
+    uint32_t *view_ue;             /* [n_ues] whose view it is */
+    struct radio_grant *grants;    /* [n_ues] */
+    struct pool segments, actions;
+    uint32_t *ring_head, *ring_tail; /* [common->ring] lists of actions by slot */
+    uint64_t *ring_used;             /* bitmap over the ring */
+    int64_t slot;          /* being visited, or visited last; -1 */
+    int64_t armed;         /* slot for which an event is under way; INT64_MAX: none */
+    bool visiting;
+    uint64_t visited;
+    struct cell_totals *totals[2]; /* [0] all, [1 + slice]; by direction */
+    struct entity sampler;       /* RAN records: after everything else at its instant */
+    int64_t sample_ns;           /* 0: off */
+};
+
+int cell_common_init(struct cell_common *c, const struct scenario *sc, struct err *e);
+void cell_common_free(struct cell_common *c);
+
+/* A cell for `ues[0..n)` (world indices, ascending). Returns 0 or an error. */
+int cell_init(struct cell *cell, struct world *w, const struct cell_common *common,
+              uint32_t entity_id, uint32_t sampler_id, int index, const uint32_t *ues, uint32_t n,
+              struct err *e);
+void cell_free(struct cell *cell);
+
+/* Asks for the first event (idle grants, RAN samples). */
+void cell_start(struct cell *cell);
+
+/* Writes the totals of the run. */
+void cell_finish(struct cell *cell);
+
+/* --- Between the files of the cell ------------------------------------------------------------ */
+
+/* cell_stream.c */
+int64_t stream_waiting(const struct stream *s);
+void stream_enter(struct cell *cell, struct ue_radio *u, enum radio_direction d, uint32_t request,
+                  int64_t app_bytes, unsigned flags);
+/* Takes up to `bytes` to send: a range to repeat first, else new bytes. Returns how many. */
+int64_t stream_take(struct stream *s, int64_t bytes, int64_t *begin);
+/* A range has arrived: delivers what is now without a gap to the next stage. */
+void stream_arrive(struct cell *cell, struct ue_radio *u, enum radio_direction d, int64_t begin,
+                   int64_t bytes);
+/* A range was lost for good: it waits to be sent again. */
+void stream_repeat(struct cell *cell, struct stream *s, struct range range);
+/* The request that the byte at `offset` belongs to. */
+uint32_t stream_request(const struct cell *cell, const struct stream *s, int64_t offset);
+void stream_free(struct stream *s);
+
+/* cell_ul.c */
+void cell_ul_schedule(struct cell *cell, int64_t ul_slot);
+void cell_ul_arrival(struct cell *cell, struct ue_radio *u);
+void cell_ul_send(struct cell *cell, struct ue_radio *u, uint8_t process);
+void cell_ul_end(struct cell *cell, struct ue_radio *u, uint8_t process);
+void cell_ul_sr(struct cell *cell, struct ue_radio *u);
+void cell_ul_bsr_timer(struct cell *cell, struct ue_radio *u);
+void cell_ul_mark(struct cell *cell, struct ue_radio *u);
+/* First UL slot at which an idle grant is due for some UE; INT64_MAX when idle grants are off. */
+int64_t cell_ul_idle_due(const struct cell *cell);
+
+/* cell_dl.c */
+void cell_dl_schedule(struct cell *cell);
+void cell_dl_end(struct cell *cell, struct ue_radio *u, uint8_t process);
+void cell_dl_ack(struct cell *cell, struct ue_radio *u, uint8_t process);
+void cell_dl_mark(struct cell *cell, struct ue_radio *u);
+int cell_dl_cqi(struct cell *cell, struct ue_radio *u, int64_t slot);
+
+/* cell.c */
+/* Asks for an action at the beginning of a later slot, fewer than common->ring ahead. */
+void cell_act(struct cell *cell, int64_t slot, struct action action);
+/* Asks for a visit of the first slot that begins after now. */
+void cell_wake(struct cell *cell);
+void cell_mark(struct cell *cell, enum radio_direction d, const struct ue_radio *u, bool active);
+/* One transmission of a block in `slot`: true when it does not decode. */
+bool cell_transmission_fails(struct cell *cell, struct ue_radio *u, enum radio_direction d,
+                             struct harq *h, int64_t slot);
+/* Counts a transmission, for the cell and for its slice. */
+void cell_count(struct cell *cell, enum radio_direction d, const struct harq *h);
+void cell_count_payload(struct cell *cell, enum radio_direction d, int slice, int64_t bytes);
+/* After the last round: frees the process and hands what it carried to RLC. */
+void cell_block_lost(struct cell *cell, struct ue_radio *u, enum radio_direction d,
+                     uint8_t process);
+/* Kind of symbols for a retransmission in this slot and its PRB; 0 PRB when the size is not
+ * possible there. */
+int cell_retx_prb(const struct cell *cell, enum radio_direction d, const struct harq *h, int kind);
+/* Packs a block into the plan, or notes where the policy has put it (prb_start >= 0). */
+void cell_plan_add(struct cell_plan *plan, struct harq *h, int32_t prb_start);
+/* Sends a waiting retransmission if it fits; the process's number, or -1. */
+int cell_plan_retx(struct cell *cell, struct cell_plan *plan, enum radio_direction d,
+                   struct ue_direction *ud, int kind);
+/* Once all are in: counts the PRB that two blocks cover. */
+void cell_plan_close(struct cell_plan *plan);
+/* Asks the policy about views[0..n) and asserts C1 and C2 on its answer; number of grants. */
+int32_t cell_ask_policy(struct cell *cell, struct cell_plan *plan, enum radio_direction d,
+                        int64_t slot, int32_t min_prb, int32_t n);
+/* Fills a free process of a UE for a grant. */
+struct harq *cell_new_block(struct cell *cell, struct cell_plan *plan, enum radio_direction d,
+                            const struct radio_grant *grant, int kind, uint8_t *process);
+/* What is the same in every view. */
+void cell_view_ue(struct cell *cell, struct ue_radio *u, enum radio_direction d,
+                  struct radio_ue_view *v);
+
+/* cell_record.c */
+void cell_sample(struct cell *cell);
+
+#endif

@@ -1,0 +1,104 @@
+/* event_list.h - the future-event list: a calendar queue whose current day is a heap.
+ *
+ * Time is cut into days of 2^shift ns, and days into a ring of buckets (R. Brown, "Calendar
+ * queues: a fast O(1) priority queue implementation for the simulation event set problem", CACM
+ * 31(10), 1988). A bucket is an unsorted list of the events of its day, in this year and in later
+ * ones. When a day begins, its events move into a small heap, which gives them out in order: a
+ * thousand events at one instant cost a heap, not a sorted list. A bitmap of buckets in use steps
+ * over empty days. The length of the day follows the mean time between events (event_list.c).
+ * bench/bench_engine.c measures it against the heap alone.
+ *
+ * Invariants (tests/sim/engine.c names them):
+ *   L1 an event is in the heap exactly when its time is at or before near_end_ns; every other
+ *      event is in the bucket (time >> shift) & (buckets - 1);
+ *   L2 a bucket's bit is set exactly when its list is not empty;
+ *   L3 the order in which events come out hangs on their keys alone, not on the length of the day.
+ * Memory grows by doubling, only in event_list_push(); there are as many buckets as there is room
+ * for events.
+ */
+#ifndef SIM_EVENT_LIST_H
+#define SIM_EVENT_LIST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/units.h"
+#include "sim/event_heap.h"
+
+#define EVENT_NONE UINT32_MAX
+
+struct event_list {
+    struct event_heap near; /* the current day, and what was put before its end */
+    int64_t near_end_ns;    /* its last nanosecond */
+    int shift;
+    uint32_t n;        /* events, in the heap and in buckets */
+    uint32_t capacity; /* a power of two; room for events, and number of buckets */
+    uint32_t *bucket;  /* first event of each list, EVENT_NONE when empty */
+    uint64_t *in_use;  /* a bit per bucket */
+    struct event *items;
+    uint32_t free;           /* list of unused items */
+    uint64_t window_events;  /* events taken out since window_start_ns */
+    int64_t window_start_ns; /* since when the mean time between events is measured */
+    int64_t last_ns;         /* time of the last event taken out */
+};
+
+/* Room for `capacity` events; false when out of memory. */
+bool event_list_init(struct event_list *l, uint32_t capacity);
+void event_list_free(struct event_list *l);
+
+/* For the functions below: doubles the room; goes to the next day that has events; sets the length
+ * of the day anew. */
+bool event_list_grow(struct event_list *l);
+void event_list_advance(struct event_list *l);
+void event_list_adapt(struct event_list *l);
+
+/* The length of the day is looked at again after this many events, or a quarter of the list. */
+enum { EVENT_LIST_WINDOW = 4096 };
+
+/* Time of the first event, or NS_NEVER. Not const: it may begin a day. */
+static inline int64_t event_list_next_ns(struct event_list *l)
+{
+    if (l->near.n == 0) {
+        if (l->n == 0) {
+            return NS_NEVER;
+        }
+        event_list_advance(l);
+    }
+    return l->near.items[0].t_ns;
+}
+
+/* Puts an event that is not before the last one taken out. False when out of memory; the list is
+ * then as it was. */
+static inline bool event_list_push(struct event_list *l, const struct event *event)
+{
+    if (l->n == l->capacity && !event_list_grow(l)) {
+        return false;
+    }
+    l->n++;
+    if (event->t_ns <= l->near_end_ns) {
+        event_heap_push(&l->near, event);
+        return true;
+    }
+    uint32_t i = l->free;
+    uint32_t b = (uint32_t)(event->t_ns >> l->shift) & (l->capacity - 1);
+    l->free = l->items[i].next;
+    l->items[i] = *event;
+    l->items[i].next = l->bucket[b];
+    l->bucket[b] = i;
+    l->in_use[b / 64] |= 1ULL << (b % 64);
+    return true;
+}
+
+/* Takes the first event out; event_list_next_ns() has said that there is one. */
+static inline void event_list_pop(struct event_list *l, struct event *first)
+{
+    event_heap_pop(&l->near, first);
+    l->n--;
+    l->last_ns = first->t_ns;
+    l->window_events++;
+    if (l->window_events >= EVENT_LIST_WINDOW && l->window_events >= l->n / 4) {
+        event_list_adapt(l);
+    }
+}
+
+#endif

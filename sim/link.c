@@ -1,0 +1,78 @@
+/* link.c - see link.h. */
+#include "sim/link.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/units.h"
+#include "sim/world.h"
+
+struct link_chunk {
+    uint32_t request;
+    uint32_t index; /* enum stage_index */
+    int64_t bytes;
+    unsigned flags;
+};
+
+/* Packets needed for the first `bytes` of a message. */
+static int64_t packets(const struct link *link, int64_t bytes)
+{
+    return (bytes + link->payload_bytes - 1) / link->payload_bytes;
+}
+
+static void link_accept(struct stage *stage, enum stage_index index, uint32_t request,
+                        int64_t bytes, unsigned flags)
+{
+    struct link *link = (struct link *)stage;
+    struct world *w = stage->world;
+    struct request *r = world_request(w, request);
+    int64_t now = world_now(w);
+    /* stage_pass() has already counted these bytes as taken. */
+    int64_t taken = r->at[index].bytes_in;
+    int64_t wire =
+        bytes + link->header_bytes * (packets(link, taken) - packets(link, taken - bytes));
+    int64_t start = now > link->busy_until_ns ? now : link->busy_until_ns;
+    link->busy_until_ns = start + llround((double)wire * 8.0 / link->bits_per_ns);
+    r->at[index].bytes_held += bytes;
+    if (flags == 0)
+        return;
+    uint32_t handle = pool_take(&link->chunks);
+    if (handle == POOL_NONE) {
+        w->sink_error = ERR_MEMORY;
+        return;
+    }
+    struct link_chunk *c = pool_at(&link->chunks, handle);
+    *c = (struct link_chunk){
+        .request = request, .index = index, .bytes = r->at[index].bytes_held, .flags = flags};
+    r->at[index].bytes_held = 0;
+    engine_at(&stage->entity, link->busy_until_ns + link->delay_ns, &stage->entity, 0, handle);
+}
+
+static void link_out(struct entity *self, uint32_t kind, uint64_t arg)
+{
+    (void)kind;
+    struct link *link = (struct link *)self;
+    struct link_chunk c = *(struct link_chunk *)pool_at(&link->chunks, (uint32_t)arg);
+    pool_give(&link->chunks, (uint32_t)arg);
+    stage_pass(link->stage.world, c.index, c.request, c.bytes, c.flags);
+}
+
+int link_init(struct link *link, struct world *w, uint32_t entity_id,
+              const struct link_config *config)
+{
+    memset(link, 0, sizeof *link);
+    link->stage.entity =
+        (struct entity){.engine = w->engine, .handle = link_out, .id = entity_id, .seq = 0};
+    link->stage.world = w;
+    link->stage.accept = link_accept;
+    link->bits_per_ns = config->rate_mbps * 1e6 / 1e9;
+    link->delay_ns = llround(config->delay_ns);
+    link->payload_bytes = config->payload_bytes;
+    link->header_bytes = config->header_bytes;
+    return pool_init(&link->chunks, sizeof(struct link_chunk), 64);
+}
+
+void link_free(struct link *link)
+{
+    pool_free(&link->chunks);
+}

@@ -1,0 +1,253 @@
+/* scenario_radio.c - the table of a scenario's "radio" object. Defaults are the WiLLM testbed's
+ * (OpenAirInterface, docs/models.md); what nobody published is marked Assumed. */
+#include <stddef.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "models/nr_frame.h"
+#include "sched/radio.h"
+#include "sim/scenario.h"
+#include "sim/scenario_tables.h"
+
+static const char *const decoder_words[] = {"it5", "it20", NULL};
+static const char *const combining_words[] = {"ir", "chase", NULL};
+
+static const struct json_field testbed_fields[] = {
+    F_NUM(channel_testbed, mean_snr_db, -30, 60, "15",
+          "Mean SNR of a resource element in dB. Testbed: power control aims at 15 dB and the "
+          "measured mean is 15.0 to 15.1 (WiLLM figure 17)."),
+    F_NUM(channel_testbed, std_snr_db, 0, 20, "2.15",
+          "Standard deviation in dB. Testbed: 2.13 to 2.2 (WiLLM figure 17)."),
+    F_NUM(channel_testbed, step_db, 0, 10, "0.5",
+          "Step of the SNR that is reported, 0: none. Testbed: every plotted value is a multiple "
+          "of 0.5 dB."),
+    F_POS(channel_testbed, correlation_ms, 0, 1000000, "35",
+          "Distance in ms between independent values. Assumed: 0.423 / Doppler shift, the "
+          "coherence time of a person who moves at 1 m/s at 3.6 GHz."),
+    F_END};
+static const struct json_spec testbed_spec =
+    SPEC("channel_testbed", channel_testbed, testbed_fields, NULL,
+         "Normally distributed SNR in dB, as the testbed's power control leaves it.");
+
+static const struct json_field awgn_fields[] = {
+    F_NUM(channel_awgn, snr_db, -30, 60, "30",
+          "SNR of a resource element in dB. Assumed: 30, a clean channel, where every MCS of "
+          "38.214 table 5.1.3.1-1 decodes."),
+    F_END};
+static const struct json_spec awgn_spec =
+    SPEC("channel_awgn", channel_awgn, awgn_fields, NULL, "The same SNR always.");
+
+/* In the order of enum channel_kind. */
+static const struct json_variant channel_variants[] = {
+    {"testbed", &testbed_spec, "normally distributed about the power-control target"},
+    {"awgn", &awgn_spec, "constant SNR"},
+    {NULL, NULL, NULL}};
+
+static const struct json_field radio_fields[] = {
+    F_INT(scenario_radio, scs_khz, 15, 120, "30",
+          "Subcarrier spacing in kHz: 15, 30, 60 or 120 (38.211 table 4.2-1). Testbed: 30."),
+    F_INT(scenario_radio, n_prb, 1, 275, "106",
+          "PRB of the carrier, at most 270 / 273 / 264 / 264 for 15 / 30 / 60 / 120 kHz (38.101-1 "
+          "and 38.101-2 table 5.3.2-1). Testbed: 106 (40 MHz)."),
+    F_STR(scenario_radio, tdd, "\"DDDDDDDSUU\"",
+          "Slot pattern of D (downlink), S (special) and U (uplink) with at least one D and one "
+          "U, at most 64 slots, or \"fdd\" (38.213 clause 11.1). Testbed: 5 ms of 7 D, 1 S, 2 U."),
+    F_INT(scenario_radio, special_dl_symbols, 0, 14, "6",
+          "Downlink symbols of a special slot. Testbed: 6."),
+    F_INT(scenario_radio, special_ul_symbols, 0, 14, "4",
+          "Uplink symbols of a special slot; together with the downlink's at most 14. Testbed: "
+          "4."),
+    F_INT(scenario_radio, dl_symbols, 1, 14, "13",
+          "PDSCH symbols of a downlink slot. Testbed: 13 (one for PDCCH)."),
+    F_INT(scenario_radio, dl_dmrs_re, 0, 72, "12",
+          "DMRS resource elements per PRB and slot, downlink. Testbed: 12."),
+    F_INT(scenario_radio, ul_symbols, 1, 14, "13",
+          "PUSCH symbols of an uplink slot. Testbed: 13 (12 with SRS)."),
+    F_INT(scenario_radio, ul_special_symbols, 0, 14, "3",
+          "PUSCH symbols of a special slot, at most special_ul_symbols; 0: none. Testbed: 3."),
+    F_INT(scenario_radio, ul_dmrs_re, 0, 72, "18",
+          "DMRS resource elements per PRB and slot, uplink. Testbed: 18."),
+    F_INT(scenario_radio, mcs_table_dl, 1, 3, "1",
+          "MCS table of the downlink: 38.214 table 5.1.3.1-1 (64QAM), -2 (256QAM), -3. Testbed: "
+          "1 (2 when the phone has 256QAM)."),
+    F_INT(scenario_radio, mcs_table_ul, 1, 3, "1",
+          "MCS table of the uplink, the same tables. Testbed: 1."),
+    F_INT(scenario_radio, max_mcs_dl, 0, 28, "28",
+          "Highest MCS of the downlink; the table's own highest applies too. Testbed: 28."),
+    F_INT(scenario_radio, max_mcs_ul, 0, 28, "28",
+          "Highest MCS of the uplink; the table's own highest applies too. Testbed: 28 "
+          "(ul_max_mcs)."),
+    F_INT(scenario_radio, k1_slots, 0, 32, "6",
+          "Slots from a downlink block to the HARQ feedback at the earliest. Testbed: 6 "
+          "(min_rxtxtime of its slice configuration; OpenAirInterface's default is 2)."),
+    F_INT(scenario_radio, k2_slots, 0, 32, "6",
+          "Slots from an uplink grant to the PUSCH. Testbed: 6 (min_rxtxtime of its slice "
+          "configuration; OpenAirInterface's default is 2)."),
+    F_INT(scenario_radio, sr_period_slots, 1, 640, "10",
+          "Slots between two scheduling-request occasions of a phone. Testbed: 10."),
+    F_INT(scenario_radio, sr_offset_slots, 0, 639, "7",
+          "Slot of the scheduling request in its period. Testbed: 7."),
+    F_NUM(scenario_radio, idle_grant_ms, 0, 10000, "5",
+          "A phone that was not scheduled for so many ms gets the smallest uplink grant, 0: off. "
+          "Testbed: 5 (ulsch_max_frame_inactivity 0)."),
+    F_INT(scenario_radio, min_grant_prb, 1, 275, "10",
+          "Fewest PRB of an uplink grant. Testbed: 10."),
+    F_INT(scenario_radio, min_grant_mcs, 0, 28, "9",
+          "Highest MCS of an idle grant, and the MCS that an idle link falls back to. Testbed: "
+          "9."),
+    F_INT(scenario_radio, max_ues_per_slot, 1, 64, "4",
+          "Most phones that one slot serves, per direction. Testbed: 4 (one per 24 PRB)."),
+    F_POS(scenario_radio, bsr_periodic_ms, 0, 2560, "10",
+          "periodicBSR-Timer in ms (38.321 clause 5.4.5). Testbed: 10."),
+    F_INT(scenario_radio, harq_processes, 1, 16, "16",
+          "HARQ processes per phone and direction (38.214 clauses 5.1 and 6.1). Testbed: 16."),
+    F_INT(scenario_radio, harq_rounds, 1, 8, "4",
+          "Transmissions of a block before MAC gives up and RLC AM repeats it. Testbed: 4."),
+    F_NUM(scenario_radio, rlc_status_ms, 0, 4000, "15",
+          "From the loss of a block after its last round to the moment when the sender knows, in "
+          "ms. Testbed: 15 (t-Reassembly and t-StatusProhibit of OpenAirInterface's data bearers, "
+          "38.322 clause 5.3.4)."),
+    F_INT(scenario_radio, start_mcs, 0, 28, "9", "MCS of a new link. Testbed: 9."),
+    F_INT(scenario_radio, la_update_frames, 1, 10000, "10",
+          "Frames of 10 ms between two steps of link adaptation. Testbed: 10."),
+    F_INT(scenario_radio, la_min_blocks, 0, 100000, "9",
+          "MCS rises only after more first transmissions than this. Testbed: 9 "
+          "(OpenAirInterface: 3)."),
+    F_NUM(scenario_radio, start_bler, 0, 1, "0.1", "Filtered BLER of a new link. Testbed: 0.1."),
+    F_NUM(scenario_radio, la_lower, 0, 1, "0.05",
+          "MCS rises by one while the filtered BLER is below. Testbed: 0.05."),
+    F_NUM(scenario_radio, la_upper, 0, 1, "0.15",
+          "MCS falls by one while the filtered BLER is above. Testbed: 0.15."),
+    F_NUM(scenario_radio, la_filter, 0, 1, "0.9",
+          "Weight of the old value in the filtered BLER. Testbed: 0.9."),
+    F_POS(scenario_radio, pf_ewma, 0, 1, "0.0005",
+          "Weight of the last slot's bytes in the throughput average (UL_THR, DL_THR). Testbed: "
+          "0.0005."),
+    F_NUM(scenario_radio, ul_power_headroom_db, -50, 100, "59.3",
+          "Power headroom of a phone in dB, normalised to one PRB: a grant of n PRB uses 10 "
+          "log10(n) of it. Testbed: 59.2 to 59.4 (WiLLM figure 18)."),
+    F_WORD(scenario_radio, decoder, decoder_words, "\"it5\"",
+           "LDPC iterations of the receiver. Testbed: 5."),
+    F_WORD(scenario_radio, combining, combining_words, "\"ir\"",
+           "HARQ combining: incremental redundancy (RV 0, 2, 3, 1) or chase. Testbed: ir."),
+    F_CHOICE(scenario_radio, channel_ul, channel_variants, "kind", "{\"kind\": \"testbed\"}",
+             "Channel of the uplink."),
+    F_CHOICE(scenario_radio, channel_dl, channel_variants, "kind", "{\"kind\": \"testbed\"}",
+             "Channel of the downlink. Assumed: like the uplink's; at 15 dB 106 PRB carry about "
+             "the 80 Mbit/s that OpenAirInterface publishes for this radio."),
+    F_CHOICE(scenario_radio, policy, radio_policy_variants, "kind",
+             "{\"kind\": \"proportional-fair\"}",
+             "Who gets which PRB. Testbed without slices: proportional-fair; with slices: "
+             "oai-willm."),
+    F_END};
+
+#define FAIL_AT(key, ...) scenario_fail(file, place, key, e, __VA_ARGS__)
+
+/* Most PRB of a carrier: 38.101-1 table 5.3.2-1 (FR1) and 38.101-2 table 5.3.2-1 (FR2). */
+static int64_t prb_max(int64_t scs_khz)
+{
+    switch (scs_khz) {
+    case 15:
+        return 270;
+    case 30:
+        return 273;
+    case 60:
+    case 120:
+        return 264;
+    default:
+        return 0;
+    }
+}
+
+static int check_pattern(const struct scenario_radio *r, const char *file, const char *place,
+                         struct err *e)
+{
+    if (strcmp(r->tdd, "fdd") == 0) {
+        return 0;
+    }
+    size_t length = strlen(r->tdd);
+    size_t known = strspn(r->tdd, "DSU");
+    if (known < length) {
+        return FAIL_AT("tdd",
+                       "slot %zu of \"%.64s\" is none of D, S, U; write a pattern such as "
+                       "\"DDDSU\", or \"fdd\"",
+                       known + 1, r->tdd);
+    }
+    if (length > NR_PATTERN_MAX) {
+        return FAIL_AT("tdd", "has %zu slots; write at most %d", length, NR_PATTERN_MAX);
+    }
+    if (strchr(r->tdd, 'D') == NULL || strchr(r->tdd, 'U') == NULL) {
+        return FAIL_AT("tdd", "\"%s\" needs at least one D and one U", r->tdd);
+    }
+    return 0;
+}
+
+static int check_symbols(const struct scenario_radio *r, const char *file, const char *place,
+                         struct err *e)
+{
+    if (r->special_dl_symbols + r->special_ul_symbols > 14) {
+        return FAIL_AT("special_ul_symbols",
+                       "special_dl_symbols %lld + special_ul_symbols %lld exceed the 14 symbols of "
+                       "a slot; write at most %lld",
+                       (long long)r->special_dl_symbols, (long long)r->special_ul_symbols,
+                       (long long)(14 - r->special_dl_symbols));
+    }
+    if (r->ul_special_symbols > r->special_ul_symbols) {
+        return FAIL_AT("ul_special_symbols",
+                       "%lld PUSCH symbols do not fit the %lld of special_ul_symbols",
+                       (long long)r->ul_special_symbols, (long long)r->special_ul_symbols);
+    }
+    if (12 * r->dl_symbols <= r->dl_dmrs_re) {
+        return FAIL_AT("dl_dmrs_re", "leaves nothing of %lld symbols; write less than %lld",
+                       (long long)r->dl_symbols, (long long)(12 * r->dl_symbols));
+    }
+    if (12 * r->ul_symbols <= r->ul_dmrs_re) {
+        return FAIL_AT("ul_dmrs_re", "leaves nothing of %lld symbols; write less than %lld",
+                       (long long)r->ul_symbols, (long long)(12 * r->ul_symbols));
+    }
+    return 0;
+}
+
+static int radio_check(const void *object, const char *file, const char *place, struct err *e)
+{
+    const struct scenario_radio *r = object;
+    int64_t most = prb_max(r->scs_khz);
+    if (most == 0) {
+        return FAIL_AT("scs_khz", "%lld is no subcarrier spacing; write 15, 30, 60 or 120",
+                       (long long)r->scs_khz);
+    }
+    if (r->n_prb > most) {
+        return FAIL_AT("n_prb",
+                       "a carrier of %lld kHz has at most %lld PRB (38.101 table 5.3.2-1), not "
+                       "%lld",
+                       (long long)r->scs_khz, (long long)most, (long long)r->n_prb);
+    }
+    int rc = check_pattern(r, file, place, e);
+    if (rc == 0) {
+        rc = check_symbols(r, file, place, e);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    if (r->min_grant_prb > r->n_prb) {
+        return FAIL_AT("min_grant_prb",
+                       "%lld is more than the carrier's %lld PRB; write at most "
+                       "%lld",
+                       (long long)r->min_grant_prb, (long long)r->n_prb, (long long)r->n_prb);
+    }
+    if (r->sr_offset_slots >= r->sr_period_slots) {
+        return FAIL_AT("sr_offset_slots",
+                       "%lld is not in the period of %lld slots; write at most "
+                       "%lld",
+                       (long long)r->sr_offset_slots, (long long)r->sr_period_slots,
+                       (long long)(r->sr_period_slots - 1));
+    }
+    if (r->la_lower >= r->la_upper) {
+        return FAIL_AT("la_lower", "%g must be below la_upper %g", r->la_lower, r->la_upper);
+    }
+    return 0;
+}
+
+const struct json_spec scenario_radio_spec =
+    SPEC("radio", scenario_radio, radio_fields, radio_check,
+         "One NR carrier, the same in every cell. Left out: the chain has no radio.");

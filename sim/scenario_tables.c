@@ -1,0 +1,295 @@
+/* scenario_tables.c - the tables of a scenario file, apart from "radio" (scenario_radio.c) and
+ * "traffic" (scenario_traffic.c). They read the file and print the JSON Schema and the reference.
+ */
+#include "sim/scenario_tables.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/text.h"
+#include "models/llm.h"
+#include "sched/batch.h"
+#include "sim/scenario.h"
+
+int scenario_fail(const char *file, const char *place, const char *key, struct err *e,
+                  const char *format, ...)
+{
+    struct text path = {0};
+    text_add(&path, "%s", place);
+    text_add_key(&path, key);
+    char what[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    return err_input(e, file, path.chars, "%s", what);
+}
+
+/* --- Small objects ---------------------------------------------------------------------------- */
+
+static const struct json_field engine_fields[] = {
+    F_BOOL(scenario_engine, skip_idle_slots, "true",
+           "Skip slots in which a cell has nothing to do; results are the same either way."),
+    F_END};
+static const struct json_spec engine_spec =
+    SPEC("engine", scenario_engine, engine_fields, NULL, "How the simulation runs.");
+
+static const struct json_field output_fields[] = {
+    F_NUM(scenario_output, ran_records_ms, 0, 1000000, "0",
+          "Milliseconds between two rows of ran_records per phone, 0: none. The testbed wrote one "
+          "row a millisecond."),
+    F_BOOL(scenario_output, requests, "true",
+           "Write rows of requests, ue_records and server_records."),
+    F_END};
+static const struct json_spec output_spec =
+    SPEC("output", scenario_output, output_fields, NULL, "What is stored.");
+
+static const struct json_field cell_fields[] = {
+    F_STR(scenario_cell, id, NULL, "Name of the cell; no other cell has it."), F_END};
+static const struct json_spec cell_spec =
+    SPEC("cell", scenario_cell, cell_fields, NULL, "A gNB with one carrier (\"radio\").");
+
+/* --- Slices ----------------------------------------------------------------------------------- */
+
+static const struct json_field slice_fields[] = {
+    F_STR(scenario_slice, id, NULL, "Name of the slice; no other slice has it."),
+    F_STR(scenario_slice, parent, "null",
+          "The branch that this fruit hangs on. Left out: this is a branch."),
+    F_NUM(scenario_slice, min_pct, 0, 100, "0",
+          "Share of the carrier in percent that it gets at least. The minima of the branches, and "
+          "of the fruits of a branch, sum to at most 100."),
+    F_NUM(scenario_slice, max_pct, 0, 100, "100",
+          "Share of the carrier in percent that it gets at most, not below min_pct."),
+    F_POS(scenario_slice, priority, 0, 100, "1",
+          "Factor on the allocation: pi(u) of WiLLM's algorithm 1, line 14."),
+    F_INT(scenario_slice, sst, 0, 255, "1", "Slice/service type of the S-NSSAI (23.003 28.4.2)."),
+    F_INT(scenario_slice, sd, -1, 16777215, "-1",
+          "Slice differentiator of the S-NSSAI (23.003 28.4.2), -1: none."),
+    F_STR(scenario_slice, service, "null",
+          "LLM service id that cross-layer policies see. Left out: none."),
+    F_END};
+
+static int slice_check(const void *object, const char *file, const char *place, struct err *e)
+{
+    const struct scenario_slice *s = object;
+    if (s->min_pct > s->max_pct) {
+        return scenario_fail(file, place, "min_pct", e, "%g is above max_pct %g; lower it",
+                             s->min_pct, s->max_pct);
+    }
+    return 0;
+}
+
+static const struct json_spec slice_spec =
+    SPEC("slice", scenario_slice, slice_fields, slice_check,
+         "A branch (S-NSSAI) or a fruit (LLM service) of the slice tree (WiLLM section 3.3).");
+
+static const struct json_field slices_fields[] = {
+    FIELD(scenario_slices, tree, JSON_LIST, .max = 1000, .spec = &slice_spec, .def = "[]",
+          .doc = "Branches and fruits."),
+    F_STR(scenario_slices, rrm_policy, "null",
+          "Path of a testbed rrmPolicy.json, instead of `tree`. Left out: none."),
+    F_STR(scenario_slices, rrm_policy_sub, "null",
+          "Path of a testbed rrmPolicy_sub.json beside rrm_policy; its fruits take precedence. "
+          "Left out: none."),
+    F_END};
+
+static int slices_check(const void *object, const char *file, const char *place, struct err *e)
+{
+    const struct scenario_slices *s = object;
+    if (s->rrm_policy != NULL && s->tree.n > 0) {
+        return scenario_fail(file, place, "rrm_policy", e,
+                             "stands beside `tree`; keep one of the two");
+    }
+    if (s->rrm_policy == NULL && s->rrm_policy_sub != NULL) {
+        return scenario_fail(file, place, "rrm_policy_sub", e,
+                             "needs rrm_policy beside it; add that file");
+    }
+    return 0;
+}
+
+static const struct json_spec slices_spec =
+    SPEC("slices", scenario_slices, slices_fields, slices_check,
+         "The slice tree: gNB, branches, fruits. Left out: no slices.");
+
+/* --- From the gNB to the servers -------------------------------------------------------------- */
+
+static const struct json_field transport_fields[] = {
+    F_POS(scenario_transport, rate_mbps, 0, 1e6, "1000",
+          "Rate of the link between gNB and core network in Mbit/s. Testbed: 1000 (Ethernet)."),
+    F_NUM(scenario_transport, delay_ms, 0, 10000, "0.2",
+          "One-way delay in ms. Assumed: one switch between two hosts of a room."),
+    F_INT(scenario_transport, mtu_bytes, 256, 65535, "1500",
+          "Largest IP packet of the phone in bytes. Assumed: Ethernet's 1500."),
+    F_INT(scenario_transport, ip_header_bytes, 0, 200, "20",
+          "IP header per packet: IPv4 without options (RFC 791)."),
+    F_INT(scenario_transport, l4_header_bytes, 0, 200, "32",
+          "TCP header per packet: 20 bytes (RFC 9293) and timestamps (RFC 7323)."),
+    F_END};
+
+static int transport_check(const void *object, const char *file, const char *place, struct err *e)
+{
+    const struct scenario_transport *t = object;
+    if (t->mtu_bytes <= t->ip_header_bytes + t->l4_header_bytes) {
+        return scenario_fail(
+            file, place, "mtu_bytes", e, "%lld leaves no room after %lld bytes of headers",
+            (long long)t->mtu_bytes, (long long)(t->ip_header_bytes + t->l4_header_bytes));
+    }
+    return 0;
+}
+
+static const struct json_spec transport_spec =
+    SPEC("transport", scenario_transport, transport_fields, transport_check,
+         "The link between a gNB and the core network. Left out: not in the chain.");
+
+static const struct json_field core_fields[] = {
+    F_POS(scenario_core, upf_rate_mbps, 0, 1e6, "1000",
+          "Rate of the user-plane function in Mbit/s. Assumed: as fast as its link."),
+    F_NUM(scenario_core, upf_delay_us, 0, 1e6, "50",
+          "Delay of the user-plane function in us. Assumed: a packet through a user-space "
+          "forwarder (the testbed's is Open5GS)."),
+    F_INT(scenario_core, gtpu_header_bytes, 0, 200, "44",
+          "Tunnel header per packet on the transport link: IPv4 20, UDP 8, GTP-U 8 (29.281 clause "
+          "5.1) and its extension fields with the PDU session container 8 (38.415)."),
+    F_END};
+static const struct json_spec core_spec =
+    SPEC("core", scenario_core, core_fields, NULL,
+         "The core network's user plane. Left out: not in the chain.");
+
+/* --- Servers ---------------------------------------------------------------------------------- */
+
+/* llm_quant_words with "default" before them (tests/sim/scenario.c compares). */
+static const char *const quant_words[] = {"default", "f16", "bf16", "fp8",  "w8a8",   "w8a16",
+                                          "w4a16",   "awq", "q8_0", "q4_0", "q4_k_m", NULL};
+
+static const struct json_field server_fields[] = {
+    F_STR(scenario_server, id, NULL, "Name of the server; no other server has it."),
+    F_STR(scenario_server, gpu, NULL,
+          "GPU profile, a file of bench/profiles (`willmsim list gpus`)."),
+    F_STR(scenario_server, model, NULL,
+          "Model card, a file of models/cards (`willmsim list models`)."),
+    F_WORD(scenario_server, quant, quant_words, "\"default\"",
+           "Precision of the weights; default: the model card's own."),
+    F_WORD(scenario_server, engine, llm_engine_words, "\"vllm\"",
+           "Serving engine: how much of the hardware it reaches. Testbed: ollama."),
+    F_INT(scenario_server, tensor_parallel, 1, 64, "1",
+          "GPUs that hold the model together. Testbed: 1."),
+    F_POS(scenario_server, memory_utilization, 0, 1, "0.9",
+          "Part of the GPU memory that weights, activations and KV may fill. vLLM's default: 0.9."),
+    F_INT(scenario_server, kv_tokens, 0, 1e9, "0",
+          "Tokens of the KV pool; 0: what the memory leaves."),
+    F_INT(scenario_server, kv_block_tokens, 1, 4096, "16",
+          "Tokens of a KV block. vLLM's default: 16."),
+    F_BOOL(scenario_server, loaded, "true",
+           "The model is in GPU memory at time 0; otherwise the first request waits for it. "
+           "Assumed: a warm server (Ollama keeps a model for 5 minutes)."),
+    F_NUM(scenario_server, request_overhead_ms, 0, 100000, "5",
+          "Work of the host per request in ms: HTTP, JSON, base64, tokens. Assumed."),
+    F_CHOICE(scenario_server, batching, batch_policy_variants, "kind", "{\"kind\": \"continuous\"}",
+             "Which requests the GPU works on together. Testbed: parallel-slots (Ollama)."),
+    F_END};
+static const struct json_spec server_spec =
+    SPEC("server", scenario_server, server_fields, NULL, "A GPU server that runs one model.");
+
+/* --- UE groups -------------------------------------------------------------------------------- */
+
+static const struct json_field ues_fields[] = {
+    F_STR(scenario_ues, id, NULL, "Name of the group; no other group has it."),
+    F_INT(scenario_ues, count, 1, 100000, "1", "Phones in the group."),
+    F_STR(scenario_ues, cell, "null",
+          "Cell of the group's phones, or \"*\": in turn over all cells. Needed when there is a "
+          "radio."),
+    F_STR(scenario_ues, slice, "null", "Slice of the group's phones. Left out: none."),
+    FIELD(scenario_ues, slice_cycle, JSON_STRS, .def = "[]",
+          .doc = "Slices that the phones go through again and again, instead of `slice`. WiLLM "
+                 "appendix F.3.2: 1221, 1222, 1223."),
+    F_POS(scenario_ues, slice_cycle_s, 0, 1e6, "30",
+          "Seconds in each slice of the cycle. WiLLM appendix F.3.2: 30."),
+    F_STR(scenario_ues, server, NULL, "Server that answers, or \"*\": in turn over all servers."),
+    F_NUM(scenario_ues, prepare_ms, 0, 100000, "10",
+          "From the decision to ask to the request in the phone's radio buffer, in ms. Assumed: "
+          "capture, JPEG and base64 on a single-board computer."),
+    F_BOOL(scenario_ues, streaming, "false",
+           "Every token is sent down when it is made. Testbed: false."),
+    F_CHOICE(scenario_ues, traffic, scenario_traffic_variants, "kind", NULL,
+             "When the phones ask, and what."),
+    F_END};
+
+static int ues_check(const void *object, const char *file, const char *place, struct err *e)
+{
+    const struct scenario_ues *u = object;
+    if (u->slice != NULL && u->slice_cycle.n > 0) {
+        return scenario_fail(file, place, "slice_cycle", e,
+                             "stands beside `slice`; keep one of the two");
+    }
+    return 0;
+}
+
+static const struct json_spec ues_spec =
+    SPEC("ue_group", scenario_ues, ues_fields, ues_check, "Phones of one kind.");
+
+/* --- The scenario ----------------------------------------------------------------------------- */
+
+static const struct json_field scenario_fields[] = {
+    F_STR(scenario, name, NULL,
+          "Name of the scenario: letters, digits, '-', '_' and '.'; the results are stored under "
+          "it."),
+    F_STR(scenario, description, "null", "What it shows, and what it assumes."),
+    F_INT(scenario, seed, 0, 9007199254740991.0, "1", "Seed of all random draws."),
+    F_POS(scenario, duration_s, 0, 1e6, NULL, "Seconds in which requests are born."),
+    F_NUM(scenario, drain_s, 0, 1e6, "60",
+          "Seconds after that in which requests on their way may still end."),
+    FIELD(scenario, engine, JSON_OBJECT, .spec = &engine_spec, .def = "{}",
+          .doc = "How the simulation runs."),
+    FIELD(scenario, output, JSON_OBJECT, .spec = &output_spec, .def = "{}",
+          .doc = "What is stored."),
+    FIELD(scenario, radio, JSON_OPTIONAL, .spec = &scenario_radio_spec,
+          .doc = "The carrier of every cell. Left out: no radio in the chain."),
+    FIELD(scenario, cells, JSON_LIST, .max = 4096, .spec = &cell_spec, .def = "[]",
+          .doc = "The cells; needed when there is a radio."),
+    FIELD(scenario, slices, JSON_OBJECT, .spec = &slices_spec, .def = "{}",
+          .doc = "The slice tree."),
+    FIELD(scenario, transport, JSON_OPTIONAL, .spec = &transport_spec,
+          .doc = "The link between gNB and core network. Left out: not in the chain."),
+    FIELD(scenario, core, JSON_OPTIONAL, .spec = &core_spec,
+          .doc = "The core network's user plane. Left out: not in the chain."),
+    FIELD(scenario, servers, JSON_LIST, .min = 1, .max = 4096, .spec = &server_spec,
+          .doc = "The GPU servers."),
+    FIELD(scenario, ues, JSON_LIST, .min = 1, .max = 4096, .spec = &ues_spec,
+          .doc = "Groups of phones."),
+    F_END};
+
+const struct json_spec scenario_spec =
+    SPEC("scenario", scenario, scenario_fields, NULL,
+         "A scenario: phones that ask, the radio and links in between, servers that answer.");
+
+void scenario_schema_print(FILE *out)
+{
+    json_schema_print(out, &scenario_spec, "willmsim scenario");
+}
+
+void scenario_reference_print(FILE *out)
+{
+    fputs(
+        "# Scenarios\n"
+        "\n"
+        "What a scenario file may say: strict JSON, printed from the loader's own tables by\n"
+        "`willmsim schema --markdown` (do not edit). Editors read "
+        "`scenarios/scenario.schema.json`.\n"
+        "\n"
+        "- Units stand in the key names. A key that is left out takes its default; defaults are "
+        "the\n"
+        "  WiLLM testbed's, and what nobody published says *Assumed*.\n"
+        "- The chain is UE, radio, transport, core network, server and back. A stage whose object\n"
+        "  (`radio`, `transport`, `core`) is left out is not in the chain.\n"
+        "- `--set PATH=VALUE` changes one value: `ues.0.count=8`, `radio.policy.kind=max-cqi`; a "
+        "list\n"
+        "  without an index means every item (`ues.count=8`).\n"
+        "- A file of the scenario may begin with `$WILLMSIM_DATA/`, the folder of measurements\n"
+        "  (default `../shared/data`).\n"
+        "- `willmsim check FILE` says whether a file is right; `willmsim list` says what the "
+        "words\n"
+        "  can be.\n"
+        "\n",
+        out);
+    json_reference_print(out, &scenario_spec);
+}

@@ -1,0 +1,50 @@
+/* scenario_tables.h - between scenario_tables*.c and scenario.c: the tables of one scenario file.
+ */
+#ifndef SIM_SCENARIO_TABLES_H
+#define SIM_SCENARIO_TABLES_H
+
+#include "base/err.h"
+#include "base/json.h"
+
+/* One line per field: the key is the member's name. */
+#define FIELD(object, member, json_type, ...)                                                      \
+    {                                                                                              \
+        .key = #member, .type = (json_type), .offset = offsetof(struct object, member),            \
+        __VA_ARGS__                                                                                \
+    }
+#define F_INT(object, member, lo, hi, standard, text)                                              \
+    FIELD(object, member, JSON_INT, .min = (lo), .max = (hi), .def = standard, .doc = text)
+#define F_NUM(object, member, lo, hi, standard, text)                                              \
+    FIELD(object, member, JSON_NUM, .min = (lo), .max = (hi), .def = standard, .doc = text)
+/* A number above `lo`. */
+#define F_POS(object, member, lo, hi, standard, text)                                              \
+    FIELD(object, member, JSON_NUM, .min = (lo), .max = (hi), .above_min = true, .def = standard,  \
+          .doc = text)
+#define F_BOOL(object, member, standard, text)                                                     \
+    FIELD(object, member, JSON_BOOL, .def = standard, .doc = text)
+#define F_STR(object, member, standard, text)                                                      \
+    FIELD(object, member, JSON_STR, .def = standard, .doc = text)
+#define F_WORD(object, member, list, standard, text)                                               \
+    FIELD(object, member, JSON_WORD, .words = (list), .def = standard, .doc = text)
+#define F_CHOICE(object, member, variants, kind, standard, text)                                   \
+    FIELD(object, member, JSON_CHOICE, .choices = (variants), .kind_key = kind, .def = standard,   \
+          .doc = text)
+#define F_END                                                                                      \
+    {                                                                                              \
+        .key = NULL                                                                                \
+    }
+
+#define SPEC(title, struct_name, table, checker, text)                                             \
+    {                                                                                              \
+        .name = title, .doc = text, .size = sizeof(struct struct_name), .fields = (table),         \
+        .check = (checker)                                                                         \
+    }
+
+extern const struct json_spec scenario_radio_spec;
+extern const struct json_variant scenario_traffic_variants[];
+
+/* err_input() at the member `key` of the object at `place` (a JSON path, "" for the root). */
+int scenario_fail(const char *file, const char *place, const char *key, struct err *e,
+                  const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+#endif

@@ -1,0 +1,91 @@
+/* ue.c - see ue.h. */
+#include "sim/ue.h"
+
+#include <math.h>
+
+#include "base/units.h"
+#include "sim/world.h"
+
+enum ue_event { UE_ASK, UE_PREPARED };
+
+static void ask_next(struct ue *ue)
+{
+    int64_t t = source_next(ue);
+    if (t != NS_NEVER && t < ue->stage.world->end_ns)
+        engine_at(&ue->stage.entity, t, &ue->stage.entity, UE_ASK, 0);
+}
+
+static void ask(struct ue *ue)
+{
+    struct world *w = ue->stage.world;
+    uint32_t handle = world_request_born(w);
+    if (handle == POOL_NONE) {
+        w->sink_error = ERR_MEMORY;
+        return;
+    }
+    struct request *r = world_request(w, handle);
+    int64_t now = world_now(w);
+    r->id = (uint64_t)ue->index << 32 | ue->asked;
+    r->ue = ue->index;
+    r->cell = ue->cell;
+    r->slice = world_slice_at(w, ue->group, now);
+    r->server = ue->server;
+    source_fill(ue, r);
+    r->at[STAGE_UE_TX].first_in = now;
+    r->at[STAGE_UE_TX].last_in = now;
+    r->at[STAGE_UE_TX].bytes_in = r->uplink_bytes;
+    ue->asked++;
+    ue->in_flight++;
+    ue->last_asked_ns = now;
+    int64_t prepared = now + llround(ue->group->prepare_ms * 1e6);
+    engine_at(&ue->stage.entity, prepared, &ue->stage.entity, UE_PREPARED, handle);
+    if (!source_blocks(ue))
+        ask_next(ue);
+}
+
+static void ue_handle(struct entity *self, uint32_t kind, uint64_t arg)
+{
+    struct ue *ue = (struct ue *)self;
+    struct world *w = ue->stage.world;
+    if (kind == UE_ASK)
+        ask(ue);
+    else
+        stage_pass(w, STAGE_UE_TX, (uint32_t)arg, world_request(w, (uint32_t)arg)->uplink_bytes,
+                   CHUNK_LAST);
+}
+
+/* The answer arrives: STAGE_UE_RX. */
+static void ue_accept(struct stage *stage, enum stage_index index, uint32_t request, int64_t bytes,
+                      unsigned flags)
+{
+    struct world *w = stage->world;
+    struct request *r = world_request(w, request);
+    if (r->ue_first_byte == NS_NEVER && bytes > 0)
+        r->ue_first_byte = world_now(w);
+    if ((flags & CHUNK_LAST) == 0)
+        return;
+    r->at[index].out = world_now(w);
+    r->at[index].bytes_out = r->at[index].bytes_in;
+    world_request_done(w, request, NULL);
+}
+
+void ue_init(struct ue *ue, struct world *w, uint32_t entity_id)
+{
+    ue->stage.entity =
+        (struct entity){.engine = w->engine, .handle = ue_handle, .id = entity_id, .seq = 0};
+    ue->stage.world = w;
+    ue->stage.accept = ue_accept;
+}
+
+void ue_start(struct ue *ue)
+{
+    ask_next(ue);
+}
+
+void ue_request_done(struct ue *ue, const struct request *r)
+{
+    (void)r;
+    ue->in_flight--;
+    if (source_blocks(ue))
+        ask_next(ue);
+}

@@ -1,0 +1,468 @@
+/* world.c - see world.h. */
+#include "sim/world.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/units.h"
+#include "sim/cell.h"
+#include "sim/link.h"
+#include "sim/server.h"
+#include "sim/ue.h"
+
+/* --- Requests --------------------------------------------------------------------------------- */
+
+uint32_t world_request_born(struct world *w)
+{
+    uint32_t handle = pool_take(&w->requests);
+    if (handle == POOL_NONE)
+        return POOL_NONE;
+    struct request *r = world_request(w, handle);
+    r->born = world_now(w);
+    r->server_start = r->first_token = r->last_token = NS_NEVER;
+    r->ue_first_byte = r->done = NS_NEVER;
+    r->ul_bler = NAN;
+    for (int i = 0; i < STAGE_COUNT; i++)
+        r->at[i].first_in = r->at[i].last_in = r->at[i].out = NS_NEVER;
+    r->live_prev = w->live_tail;
+    r->live_next = POOL_NONE;
+    if (w->live_tail != POOL_NONE)
+        world_request(w, w->live_tail)->live_next = handle;
+    else
+        w->live_head = handle;
+    w->live_tail = handle;
+    w->arrived++;
+    return handle;
+}
+
+void world_request_done(struct world *w, uint32_t handle, const char *failure)
+{
+    struct request *r = world_request(w, handle);
+    r->done = world_now(w);
+    r->status = failure == NULL ? REQUEST_COMPLETED : REQUEST_FAILED;
+    r->failure = failure;
+    if (failure == NULL)
+        w->completed++;
+    else
+        w->failed++;
+    world_request_rows(w, r);
+    if (r->live_prev != POOL_NONE)
+        world_request(w, r->live_prev)->live_next = r->live_next;
+    else
+        w->live_head = r->live_next;
+    if (r->live_next != POOL_NONE)
+        world_request(w, r->live_next)->live_prev = r->live_prev;
+    else
+        w->live_tail = r->live_prev;
+    ue_request_done(w->ues[r->ue], r);
+    pool_give(&w->requests, handle);
+}
+
+static int64_t stamp(int64_t ns)
+{
+    return ns == NS_NEVER ? RECORD_NO_INT : ns;
+}
+
+static double span_ms(int64_t from, int64_t to)
+{
+    return from == NS_NEVER || to == NS_NEVER ? NAN : ms_of_ns(to - from);
+}
+
+static void note(struct world *w, int rc)
+{
+    if (rc != 0 && w->sink_error == 0)
+        w->sink_error = rc;
+}
+
+static void write_request(struct world *w, const struct request *r, const char *tx, const char *rx,
+                          const char *resolution)
+{
+    static const char *const status[] = {"in_flight", "completed", "failed"};
+    const struct ue *ue = w->ues[r->ue];
+    const struct server *server = w->servers[r->server];
+    const struct request_stamps *at = r->at;
+    struct request_record row = {
+        .request_id = (int64_t)r->id,
+        .ue_id = r->ue,
+        .ue_group = ue->group->id,
+        .cell = r->cell >= 0 ? w->cells[r->cell]->id : NULL,
+        .slice_id = r->slice >= 0 ? w->slices.slices[r->slice].id : NULL,
+        .server = server->id,
+        .llm_model = server->card.name,
+        .llm_parameters = server->card.parameters,
+        .mode = r->mode == MODE_IMAGE ? "image_request" : "text_request",
+        .resolution = resolution,
+        .tx_image = tx,
+        .rx_image = rx,
+        .expected_words = r->expected_words > 0 ? r->expected_words : RECORD_NO_INT,
+        .status = status[r->status],
+        .failure = r->failure,
+        .uplink_bytes = r->uplink_bytes,
+        .downlink_bytes = r->downlink_bytes,
+        .input_tokens = r->input_tokens,
+        .output_tokens = r->output_tokens,
+        .born_ns = r->born,
+        .ue_tx_in_ns = stamp(at[STAGE_UE_TX].first_in),
+        .ue_tx_out_ns = stamp(at[STAGE_UE_TX].out),
+        .radio_ul_in_ns = stamp(at[STAGE_RADIO_UL].first_in),
+        .radio_ul_out_ns = stamp(at[STAGE_RADIO_UL].out),
+        .transport_ul_in_ns = stamp(at[STAGE_TRANSPORT_UL].last_in),
+        .transport_ul_out_ns = stamp(at[STAGE_TRANSPORT_UL].out),
+        .core_ul_in_ns = stamp(at[STAGE_CORE_UL].last_in),
+        .core_ul_out_ns = stamp(at[STAGE_CORE_UL].out),
+        .server_in_ns = stamp(at[STAGE_SERVER].last_in),
+        .server_start_ns = stamp(r->server_start),
+        .first_token_ns = stamp(r->first_token),
+        .last_token_ns = stamp(r->last_token),
+        .server_out_ns = stamp(at[STAGE_SERVER].out),
+        .core_dl_in_ns = stamp(at[STAGE_CORE_DL].last_in),
+        .core_dl_out_ns = stamp(at[STAGE_CORE_DL].out),
+        .transport_dl_in_ns = stamp(at[STAGE_TRANSPORT_DL].last_in),
+        .transport_dl_out_ns = stamp(at[STAGE_TRANSPORT_DL].out),
+        .radio_dl_in_ns = stamp(at[STAGE_RADIO_DL].first_in),
+        .radio_dl_out_ns = stamp(at[STAGE_RADIO_DL].out),
+        .ue_first_byte_ns = stamp(r->ue_first_byte),
+        .done_ns = stamp(r->done),
+        .queue_ns = r->queue_ns,
+        .preemptions = r->preemptions,
+        .ul_sched_bytes = r->cell >= 0 ? r->ul_sched_bytes : RECORD_NO_INT,
+        .ul_sched_prb = r->cell >= 0 ? r->ul_sched_prb : RECORD_NO_INT,
+        .ul_blocks = r->cell >= 0 ? r->ul_blocks : RECORD_NO_INT,
+        .ul_bler = r->ul_bler};
+    note(w, w->sink->request(w->sink->self, &row));
+}
+
+static void write_ue(struct world *w, const struct request *r, const char *tx, const char *rx)
+{
+    const struct ue *ue = w->ues[r->ue];
+    const struct server *server = w->servers[r->server];
+    double up = span_ms(r->at[STAGE_RADIO_UL].first_in, r->at[STAGE_RADIO_UL].out);
+    double down = span_ms(r->at[STAGE_RADIO_DL].first_in, r->at[STAGE_RADIO_DL].out);
+    struct ue_record row = {
+        .request_id = (int64_t)r->id,
+        .timestamp_ms = RECORD_EPOCH_MS + r->born / NS_PER_MS,
+        .wireless_comm_time_ms = up + down,
+        .total_comm_time_ms = span_ms(r->born, r->done),
+        .tx_image_resolution = tx,
+        .rx_image_resolution = rx,
+        .expected_word_count = r->expected_words > 0 ? r->expected_words : RECORD_NO_INT,
+        .actual_word_count = r->actual_words > 0 ? r->actual_words : RECORD_NO_INT,
+        .llm_model = server->card.name,
+        .request_mode = r->mode == MODE_IMAGE ? "image_request" : "text_request",
+        .upload_periodicity_ms =
+            ue->group->traffic.index == TRAFFIC_WILLM_CLIENT
+                ? llround(((const struct traffic_willm *)ue->group->traffic.options)->period_s * 1e3)
+                : 0,
+        .uplink_time_ms = span_ms(r->born, r->at[STAGE_SERVER].last_in),
+        .downlink_time_ms = span_ms(r->last_token, r->done),
+        .downlink_text_bytes = r->text_bytes,
+        .uplink_bytes = r->uplink_bytes,
+        .downlink_bytes = r->downlink_bytes};
+    note(w, w->sink->ue(w->sink->self, &row));
+}
+
+static void write_server(struct world *w, const struct request *r)
+{
+    const struct server *server = w->servers[r->server];
+    struct server_record row = {
+        .request_id = (int64_t)r->id,
+        .server = server->id,
+        .timestamp_ms = RECORD_EPOCH_MS + r->at[STAGE_SERVER].last_in / NS_PER_MS,
+        .llm_inference_time_ms = span_ms(r->server_start, r->last_token),
+        .server_processing_time_ms = span_ms(r->at[STAGE_SERVER].last_in, r->at[STAGE_SERVER].out),
+        .input_tokens = r->input_tokens,
+        .output_tokens = r->output_tokens,
+        .cold_start_time_ms = ms_of_ns(r->load_ns),
+        .warm_start_time_ms = 0.0,
+        .bleu_score = NAN,
+        .rouge_score = NAN,
+        .semantic_score = NAN,
+        .gpu_utilization_pct = server_utilization_pct(server),
+        .vram_usage_mib = server_memory_bytes(server) / (1024.0 * 1024.0)};
+    note(w, w->sink->server(w->sink->self, &row));
+}
+
+void world_request_rows(struct world *w, const struct request *r)
+{
+    if (w->sink == NULL || !w->scenario->output.requests)
+        return;
+    char tx[32];
+    char rx[32];
+    char resolution[16];
+    snprintf(tx, sizeof tx, "%dx%d", r->tx_width, r->tx_height);
+    snprintf(rx, sizeof rx, "%dx%d", r->rx_width, r->rx_height);
+    snprintf(resolution, sizeof resolution, "R%d", r->resolution);
+    const char *tx_text = r->tx_width > 0 ? tx : NULL;
+    const char *rx_text = r->rx_width > 0 ? rx : NULL;
+    if (w->sink->request != NULL)
+        write_request(w, r, tx_text, rx_text, r->resolution > 0 ? resolution : NULL);
+    if (r->status != REQUEST_COMPLETED)
+        return;
+    if (w->sink->ue != NULL)
+        write_ue(w, r, tx_text, rx_text);
+    if (w->sink->server != NULL)
+        write_server(w, r);
+}
+
+int world_slice_at(const struct world *w, const struct scenario_ues *group, int64_t t_ns)
+{
+    const struct world_group *g = &w->groups[group - (const struct scenario_ues *)w->scenario->ues.items];
+    if (g->n_cycle == 0)
+        return g->slice;
+    return g->cycle[t_ns / g->cycle_ns % g->n_cycle];
+}
+
+/* --- Building --------------------------------------------------------------------------------- */
+
+static int make_slices(struct world *w, struct err *e)
+{
+    const struct scenario *sc = w->scenario;
+    const struct scenario_slice *from = sc->slices.tree.items;
+    size_t n = sc->slices.tree.n;
+    struct slice *to = arena_array(&w->arena, n > 0 ? n : 1, sizeof *to);
+    if (to == NULL)
+        return err_memory(e, "the slices");
+    for (size_t i = 0; i < n; i++)
+        to[i] = (struct slice){.id = from[i].id,
+                               .parent = from[i].parent != NULL
+                                             ? scenario_slice_index(sc, from[i].parent)
+                                             : -1,
+                               .min_ratio = from[i].min_pct / 100.0,
+                               .max_ratio = from[i].max_pct / 100.0,
+                               .priority = from[i].priority,
+                               .sst = (int)from[i].sst,
+                               .sd = (int)from[i].sd,
+                               .service = from[i].service != NULL ? from[i].service : ""};
+    w->slices = (struct slice_tree){.slices = to, .n = (int)n};
+    return 0;
+}
+
+static int make_groups(struct world *w, struct err *e)
+{
+    const struct scenario *sc = w->scenario;
+    const struct scenario_ues *groups = sc->ues.items;
+    w->groups = arena_array(&w->arena, sc->ues.n > 0 ? sc->ues.n : 1, sizeof *w->groups);
+    if (w->groups == NULL)
+        return err_memory(e, "the UE groups");
+    for (size_t i = 0; i < sc->ues.n; i++) {
+        struct world_group *g = &w->groups[i];
+        const char *const *ids = groups[i].slice_cycle.items;
+        g->slice = groups[i].slice != NULL ? scenario_slice_index(sc, groups[i].slice) : -1;
+        g->n_cycle = (int64_t)groups[i].slice_cycle.n;
+        g->cycle_ns = ns_of_s(groups[i].slice_cycle_s);
+        if (g->n_cycle == 0)
+            continue;
+        g->cycle = arena_array(&w->arena, groups[i].slice_cycle.n, sizeof *g->cycle);
+        if (g->cycle == NULL)
+            return err_memory(e, "a slice cycle");
+        for (size_t k = 0; k < groups[i].slice_cycle.n; k++)
+            g->cycle[k] = scenario_slice_index(sc, ids[k]);
+    }
+    return 0;
+}
+
+static int index_of_cell(const struct scenario *sc, const char *id)
+{
+    const struct scenario_cell *cells = sc->cells.items;
+    for (size_t i = 0; i < sc->cells.n; i++)
+        if (strcmp(cells[i].id, id) == 0)
+            return (int)i;
+    return -1;
+}
+
+static int index_of_server(const struct scenario *sc, const char *id)
+{
+    const struct scenario_server *servers = sc->servers.items;
+    for (size_t i = 0; i < sc->servers.n; i++)
+        if (strcmp(servers[i].id, id) == 0)
+            return (int)i;
+    return -1;
+}
+
+static int make_ues(struct world *w, uint32_t *next_id, struct err *e)
+{
+    const struct scenario *sc = w->scenario;
+    const struct scenario_ues *groups = sc->ues.items;
+    for (size_t i = 0; i < sc->ues.n; i++)
+        w->n_ues += (uint32_t)groups[i].count;
+    w->ues = arena_array(&w->arena, w->n_ues, sizeof *w->ues);
+    struct ue *all = arena_array(&w->arena, w->n_ues, sizeof *all);
+    if (w->ues == NULL || all == NULL)
+        return err_memory(e, "the UEs");
+    uint32_t index = 0;
+    for (size_t i = 0; i < sc->ues.n; i++) {
+        bool any_server = strcmp(groups[i].server, "*") == 0;
+        bool any_cell = groups[i].cell != NULL && strcmp(groups[i].cell, "*") == 0;
+        for (uint32_t k = 0; k < groups[i].count; k++, index++) {
+            struct ue *ue = &all[index];
+            w->ues[index] = ue;
+            ue->index = index;
+            ue->group_index = (uint32_t)i;
+            ue->member = k;
+            ue->group = &groups[i];
+            ue->cell = -1;
+            if (sc->radio != NULL)
+                ue->cell = any_cell ? (int)(k % sc->cells.n) : index_of_cell(sc, groups[i].cell);
+            ue->server = any_server ? (uint32_t)(k % sc->servers.n)
+                                    : (uint32_t)index_of_server(sc, groups[i].server);
+            ue_init(ue, w, (*next_id)++);
+        }
+    }
+    return 0;
+}
+
+static int make_cells(struct world *w, struct err *e)
+{
+    const struct scenario *sc = w->scenario;
+    if (sc->radio == NULL)
+        return 0;
+    int rc = cell_common_init(&w->cell_common, sc, e);
+    if (rc != 0)
+        return rc;
+    w->cells = arena_array(&w->arena, sc->cells.n, sizeof *w->cells);
+    struct cell *all = arena_array(&w->arena, sc->cells.n, sizeof *all);
+    uint32_t *members = arena_array(&w->arena, w->n_ues, sizeof *members);
+    if (w->cells == NULL || all == NULL || members == NULL)
+        return err_memory(e, "the cells");
+    uint32_t samplers = (1u << 24) - (uint32_t)sc->cells.n;
+    for (int i = 0; i < (int)sc->cells.n; i++) {
+        uint32_t n = 0;
+        for (uint32_t k = 0; k < w->n_ues; k++)
+            if (w->ues[k]->cell == i) {
+                w->ues[k]->in_cell = n;
+                members[n++] = k;
+            }
+        w->cells[i] = &all[i];
+        rc = cell_init(&all[i], w, &w->cell_common, (uint32_t)i, samplers + (uint32_t)i, i, members,
+                       n, e);
+        if (rc != 0)
+            return rc;
+        w->n_cells = i + 1;
+    }
+    return 0;
+}
+
+static int make_link(struct world *w, struct link **slot, uint32_t *next_id,
+                     const struct link_config *config, struct err *e)
+{
+    *slot = arena_alloc(&w->arena, sizeof **slot);
+    if (*slot == NULL || link_init(*slot, w, (*next_id)++, config) != 0)
+        return err_memory(e, "a link");
+    return 0;
+}
+
+static int make_links(struct world *w, uint32_t *next_id, struct err *e)
+{
+    const struct scenario *sc = w->scenario;
+    const struct scenario_transport *t = sc->transport;
+    int64_t headers = t != NULL ? t->ip_header_bytes + t->l4_header_bytes : 0;
+    int64_t payload = t != NULL ? t->mtu_bytes - headers : 1460;
+    int64_t gtpu = sc->core != NULL ? sc->core->gtpu_header_bytes : 0;
+    if (t != NULL) {
+        w->n_links = sc->cells.n > 0 ? (int)sc->cells.n : 1;
+        w->links_ul = arena_array(&w->arena, (size_t)w->n_links, sizeof *w->links_ul);
+        w->links_dl = arena_array(&w->arena, (size_t)w->n_links, sizeof *w->links_dl);
+        if (w->links_ul == NULL || w->links_dl == NULL)
+            return err_memory(e, "the links");
+        struct link_config c = {.rate_mbps = t->rate_mbps,
+                                .delay_ns = t->delay_ms * 1e6,
+                                .payload_bytes = payload,
+                                .header_bytes = headers + gtpu};
+        for (int i = 0; i < w->n_links; i++) {
+            int rc = make_link(w, &w->links_ul[i], next_id, &c, e);
+            if (rc == 0)
+                rc = make_link(w, &w->links_dl[i], next_id, &c, e);
+            if (rc != 0)
+                return rc;
+        }
+    }
+    if (sc->core != NULL) {
+        struct link_config c = {.rate_mbps = sc->core->upf_rate_mbps,
+                                .delay_ns = sc->core->upf_delay_us * 1e3,
+                                .payload_bytes = payload,
+                                .header_bytes = headers + gtpu};
+        int rc = make_link(w, &w->core_ul, next_id, &c, e);
+        if (rc == 0)
+            rc = make_link(w, &w->core_dl, next_id, &c, e);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int make_servers(struct world *w, uint32_t *next_id, struct err *e)
+{
+    const struct scenario *sc = w->scenario;
+    w->servers = arena_array(&w->arena, sc->servers.n, sizeof *w->servers);
+    struct server *all = arena_array(&w->arena, sc->servers.n, sizeof *all);
+    if (w->servers == NULL || all == NULL)
+        return err_memory(e, "the servers");
+    for (int i = 0; i < (int)sc->servers.n; i++) {
+        w->servers[i] = &all[i];
+        int rc = server_init(&all[i], w, (*next_id)++, i, e);
+        if (rc != 0)
+            return rc;
+        w->n_servers = i + 1;
+    }
+    return 0;
+}
+
+int world_make(struct world *w, const struct scenario *sc, const struct run_options *options,
+               struct err *e)
+{
+    memset(w, 0, sizeof *w);
+    w->scenario = sc;
+    w->seed = options->seed;
+    w->sink = options->sink;
+    w->traces = options->traces;
+    w->live_head = w->live_tail = POOL_NONE;
+    w->end_ns = ns_of_s(sc->duration_s);
+    w->engine = engine_new(1024);
+    if (w->engine == NULL || pool_init(&w->requests, sizeof(struct request), 256) != 0) {
+        world_free(w);
+        return err_memory(e, "the world");
+    }
+    /* Entity ids order events at one instant: cells first (0, 1, ...), so that a slot that begins
+     * now is visited before what arrives now, which waits for a later slot whether or not this one
+     * is visited; samplers last, so that a record shows the instant's end. */
+    uint32_t next_id = (uint32_t)sc->cells.n;
+    int rc = make_slices(w, e);
+    if (rc == 0)
+        rc = make_groups(w, e);
+    if (rc == 0)
+        rc = make_ues(w, &next_id, e);
+    if (rc == 0)
+        rc = make_cells(w, e);
+    if (rc == 0)
+        rc = make_links(w, &next_id, e);
+    if (rc == 0)
+        rc = make_servers(w, &next_id, e);
+    if (rc != 0)
+        world_free(w);
+    return rc;
+}
+
+void world_free(struct world *w)
+{
+    for (int i = 0; i < w->n_cells; i++)
+        cell_free(w->cells[i]);
+    cell_common_free(&w->cell_common);
+    for (int i = 0; i < w->n_links; i++) {
+        if (w->links_ul != NULL && w->links_ul[i] != NULL)
+            link_free(w->links_ul[i]);
+        if (w->links_dl != NULL && w->links_dl[i] != NULL)
+            link_free(w->links_dl[i]);
+    }
+    if (w->core_ul != NULL)
+        link_free(w->core_ul);
+    if (w->core_dl != NULL)
+        link_free(w->core_dl);
+    for (int i = 0; i < w->n_servers; i++)
+        server_free(w->servers[i]);
+    pool_free(&w->requests);
+    engine_free(w->engine);
+    arena_free(&w->arena);
+    memset(w, 0, sizeof *w);
+}

@@ -1,0 +1,88 @@
+/* world.h - everything that exists in a run: built from a scenario, taken apart at the end. */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/pool.h"
+#include "sched/slice.h"
+#include "sim/cell.h"
+#include "sim/record.h"
+#include "sim/request.h"
+#include "sim/run.h"
+#include "sim/scenario.h"
+#include "sim/stage.h"
+
+struct link;
+struct server;
+struct ue;
+
+/* What a UE group's slice is, over time. */
+struct world_group {
+    int slice; /* -1: none */
+    int *cycle; /* slices taken in turn */
+    int64_t n_cycle, cycle_ns;
+};
+
+struct world {
+    const struct scenario *scenario;
+    uint64_t seed;
+    struct engine *engine;
+    const struct record_sink *sink; /* NULL: no rows */
+    const struct trace *traces;
+    int sink_error; /* first error of the sink; the run stops */
+
+    struct pool requests; /* struct request */
+    uint32_t live_head;   /* requests in flight, oldest first */
+    uint32_t live_tail;
+    uint64_t arrived, completed, failed;
+
+    struct slice_tree slices;
+    struct world_group *groups; /* by UE group */
+    struct cell_common cell_common;
+
+    struct ue **ues;
+    uint32_t n_ues;
+    struct cell **cells;
+    int n_cells;
+    struct link **links_ul, **links_dl; /* one per cell (one in all without cells); NULL: none */
+    int n_links;
+    struct link *core_ul, *core_dl; /* NULL: none */
+    struct server **servers;
+    int n_servers;
+
+    int64_t end_ns; /* no request is born at or after this time */
+    struct arena arena;
+};
+
+/* Builds the world. On an error nothing is left allocated. */
+int world_make(struct world *w, const struct scenario *sc, const struct run_options *options,
+               struct err *e);
+void world_free(struct world *w);
+
+static inline struct request *world_request(const struct world *w, uint32_t handle)
+{
+    return pool_at(&w->requests, handle);
+}
+
+static inline int64_t world_now(const struct world *w)
+{
+    return engine_now(w->engine);
+}
+
+/* A zeroed request in flight, born now; POOL_NONE when memory ran out. */
+uint32_t world_request_born(struct world *w);
+
+/* Ends a request: writes its rows, tells its UE (ue_request_done), frees it. `failure` NULL means
+ * completed. */
+void world_request_done(struct world *w, uint32_t handle, const char *failure);
+
+/* Writes the rows of a request as it stands (in flight at the end of the run). */
+void world_request_rows(struct world *w, const struct request *r);
+
+/* Slice of a UE group at a time: its own or the one its cycle stands at; -1: none. */
+int world_slice_at(const struct world *w, const struct scenario_ues *group, int64_t t_ns);
+
+#endif

@@ -1,0 +1,62 @@
+/* progress.c - draws the bar: simulated time, share done, speed, time left. */
+#include "tools/progress.h"
+
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/units.h"
+
+enum { BAR_WIDTH = 24 };
+
+int64_t wall_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+void progress_start(struct progress *p, bool quiet)
+{
+    p->shown = !quiet && isatty(STDERR_FILENO) == 1;
+    p->start_ns = wall_ns();
+    p->last_ns = 0;
+}
+
+void progress_step(void *self, const struct run_progress *step)
+{
+    struct progress *p = self;
+    int64_t now = wall_ns();
+    if (!p->shown || now - p->last_ns < NS_PER_S / 10) {
+        return;
+    }
+    p->last_ns = now;
+    double wall_s = s_of_ns(now - p->start_ns);
+    double sim_s = s_of_ns(step->now_ns);
+    double end_s = s_of_ns(step->end_ns);
+    double share = end_s > 0 ? sim_s / end_s : 1;
+    double speed = wall_s > 0 ? sim_s / wall_s : 0;
+    char bar[BAR_WIDTH + 1];
+    for (int i = 0; i < BAR_WIDTH; i++) {
+        bar[i] = i < (int)(share * BAR_WIDTH) ? '#' : '.';
+    }
+    bar[BAR_WIDTH] = '\0';
+    fprintf(stderr, "\r[%s] %3.0f %%  %.1f of %.1f s  %.3g s/s", bar, share * 100, sim_s, end_s,
+            speed);
+    if (speed > 0) {
+        double left_s = (end_s - sim_s) / speed;
+        int minutes = left_s < 6e5 ? (int)(left_s / 60) : 9999;
+        fprintf(stderr, "  %d:%02d left", minutes, (int)(left_s - 60.0 * minutes) % 60);
+    }
+    fputs("\033[K", stderr);
+    fflush(stderr);
+}
+
+void progress_end(struct progress *p)
+{
+    if (p->shown && p->last_ns != 0) {
+        fputs("\r\033[K", stderr);
+        fflush(stderr);
+    }
+    p->shown = false;
+}

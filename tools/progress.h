@@ -1,0 +1,26 @@
+/* progress.h - one line on a terminal that says how far a run has come. */
+#ifndef TOOLS_PROGRESS_H
+#define TOOLS_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sim/run.h"
+
+struct progress {
+    bool shown; /* false: standard error is no terminal, or the user asked for quiet */
+    int64_t start_ns, last_ns; /* wall clock */
+};
+
+/* Wall clock since some fixed point, for durations. */
+int64_t wall_ns(void);
+
+void progress_start(struct progress *p, bool quiet);
+
+/* For run_options.progress; `self` is the struct progress. Draws at most ten times a second. */
+void progress_step(void *self, const struct run_progress *step);
+
+/* Wipes the line. */
+void progress_end(struct progress *p);
+
+#endif

@@ -1,0 +1,324 @@
+/* verb_run.c - willmsim run: one scenario from file to results.
+ *
+ * Everything that can be wrong with the input is found before anything is written: scenario,
+ * traces and world first, then the place of the results, then the store. */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/units.h"
+#include "datasets/store.h"
+#include "datasets/summary.h"
+#include "sim/run.h"
+#include "tools/call.h"
+#include "tools/load.h"
+#include "tools/progress.h"
+#include "tools/verbs.h"
+#include "tools/version.h"
+
+struct run_call {
+    const char *scenario, *out; /* out NULL: out/NAME-SEED.sqlite */
+    const char **sets;
+    int n_sets;
+    bool json, quiet;
+    char seed[32]; /* "seed=N", the last of the sets, or empty */
+};
+
+/* The only state that a signal handler can reach. */
+static volatile sig_atomic_t stop_requested;
+
+static void on_signal(int signal_number)
+{
+    (void)signal_number;
+    stop_requested = 1;
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    /* Once: a second Ctrl-C ends a run that does not come to its end. */
+    action.sa_flags = (int)SA_RESETHAND;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static void print_help(void)
+{
+    printf("usage: willmsim run SCENARIO [--set PATH=VALUE]... [--seed N] [--out DB]\n"
+           "                    [--json] [--quiet]\n"
+           "Runs one scenario, stores its results and prints a summary.\n"
+           "  --set PATH=VALUE  change a value of the scenario: duration_s=60, ues.0.count=4,\n"
+           "                    radio.policy.kind=round-robin; may be repeated\n"
+           "  --seed N          seed of all random draws (default: the scenario's)\n"
+           "  --out DB          result file (default: out/NAME-SEED.sqlite); a result file of\n"
+           "                    that name is replaced, anything else is not\n"
+           "  --json            print the summary as one JSON object\n"
+           "  --quiet           print no summary table and no progress\n"
+           "Ctrl-C stops cleanly: what was done is stored and marked incomplete.\n");
+}
+
+/* Returns -1 to go on, else the exit status. */
+static int read_call(int argc, char **argv, struct run_call *call)
+{
+    static const struct option options[] = {{"help", no_argument, NULL, CALL_HELP},
+                                            {"set", required_argument, NULL, 's'},
+                                            {"seed", required_argument, NULL, 'n'},
+                                            {"out", required_argument, NULL, 'o'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"quiet", no_argument, NULL, 'q'},
+                                            {0}};
+    int64_t seed = 0;
+    int option = 0;
+    while ((option = call_option(argc, argv, options)) != CALL_END) {
+        switch (option) {
+        case 's':
+            call->sets[call->n_sets++] = optarg;
+            break;
+        case 'n':
+            if (call_int(argv[0], "--seed", optarg, 0, INT64_MAX, &seed) != 0) {
+                return 2;
+            }
+            snprintf(call->seed, sizeof call->seed, "seed=%lld", (long long)seed);
+            break;
+        case 'o':
+            call->out = optarg;
+            break;
+        case 'j':
+            call->json = true;
+            break;
+        case 'q':
+            call->quiet = true;
+            break;
+        case CALL_HELP:
+            print_help();
+            return 0;
+        default:
+            return 2;
+        }
+    }
+    if (optind != argc - 1) {
+        return optind == argc ? call_wrong(argv[0], "no scenario given; write 'willmsim run "
+                                                    "SCENARIO'")
+                              : call_wrong(argv[0], "unexpected '%s'; one scenario at a time",
+                                           argv[optind + 1]);
+    }
+    call->scenario = argv[optind];
+    /* A --set like any other, so that the stored scenario is the one that ran. */
+    if (call->seed[0] != '\0') {
+        call->sets[call->n_sets++] = call->seed;
+    }
+    return -1;
+}
+
+/* --- Where the results go ---------------------------------------------------------------------*/
+
+/* out/NAME-SEED.sqlite; a name is one path component whatever it holds. */
+static int default_path(const struct scenario *sc, char path[PATH_MAX], struct err *e)
+{
+    int n = snprintf(path, PATH_MAX, "out/%s-%lld.sqlite", sc->name, (long long)sc->seed);
+    if (n < 0 || n >= PATH_MAX) {
+        return err_input(e, sc->file, "name", "the name is too long for a file; shorten it");
+    }
+    for (char *c = path + strlen("out/"); *c != '\0'; c++) {
+        if (*c == '/') {
+            *c = '-';
+        }
+    }
+    return 0;
+}
+
+/* Makes the folder out/ for the default path; `*made` says whether it was not there. */
+static int make_folder(bool *made, struct err *e)
+{
+    *made = mkdir("out", 0777) == 0;
+    if (!*made && errno != EEXIST) {
+        return err_work(e, "out", NULL, "cannot make this folder for the results: %s; use --out",
+                        strerror(errno));
+    }
+    return 0;
+}
+
+/* A folder that is missing is a wrong --out, said before the run. */
+static int check_folder(const char *path, struct err *e)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    size_t length = slash == NULL ? 0 : (size_t)(slash - path);
+    if (path[0] == '\0' || strlen(path) >= sizeof folder) {
+        return err_input(e, "run", "--out", "'%.60s' is no path of a file", path);
+    }
+    if (length == 0) {
+        return 0;
+    }
+    memcpy(folder, path, length);
+    folder[length] = '\0';
+    struct stat status;
+    if (stat(folder, &status) != 0) {
+        return err_input(e, path, NULL, "the folder '%s' does not exist; make it first", folder);
+    }
+    return S_ISDIR(status.st_mode) ? 0 : err_input(e, path, NULL, "'%s' is no folder", folder);
+}
+
+/* --- The run ----------------------------------------------------------------------------------*/
+
+static int begin_run(struct store *store, const struct scenario *sc, struct err *e)
+{
+    char now[32] = "";
+    time_t seconds = time(NULL);
+    struct tm utc;
+    if (gmtime_r(&seconds, &utc) != NULL) {
+        strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    }
+    struct store_run run = {
+        .scenario = sc->name,
+        .scenario_text = sc->text,
+        .version = version_text(),
+        .started_at = now,
+        .seed = sc->seed,
+    };
+    int64_t run_id = 0;
+    return store_begin_run(store, &run, &run_id, e);
+}
+
+/* Runs into an open store; `*result` says how far it came. */
+static int run_into(struct store *store, const struct load *load, bool quiet,
+                    struct run_result *result, struct err *e)
+{
+    int rc = begin_run(store, &load->scenario, e);
+    if (rc != 0) {
+        return rc;
+    }
+    struct record_sink sink = store_sink(store);
+    struct progress progress;
+    progress_start(&progress, quiet);
+    struct run_options options = {
+        .seed = (uint64_t)load->scenario.seed,
+        .traces = load->traces,
+        .sink = &sink,
+        .progress = progress.shown ? progress_step : NULL,
+        .progress_self = &progress,
+        .stop = &stop_requested,
+    };
+    int64_t start_ns = wall_ns();
+    rc = run_scenario(&load->scenario, &options, result, e);
+    progress_end(&progress);
+    if (rc != 0) {
+        /* The store knows why it refused a row; the run only that it did. */
+        const struct err *why = store_error(store);
+        if (why->code != 0) {
+            *e = *why;
+        }
+        return rc;
+    }
+    struct store_run_totals totals = {
+        .complete = result->complete,
+        .events = result->events,
+        .fingerprint = result->fingerprint,
+        .slots_visited = result->slots_visited,
+        .sim_ns = result->sim_ns,
+        .arrived = result->arrived,
+        .completed = result->completed,
+        .failed = result->failed,
+        .in_flight = result->in_flight,
+        .wall_s = s_of_ns(wall_ns() - start_ns),
+    };
+    return store_end_run(store, &totals, e);
+}
+
+static int print_summary(struct store *store, const struct run_call *call, const char *path,
+                         struct err *e)
+{
+    if (call->quiet && !call->json) {
+        return 0;
+    }
+    struct summary_options options = summary_defaults();
+    struct summary summary;
+    int rc = summary_compute(store, &options, &summary, e);
+    if (rc != 0) {
+        return rc;
+    }
+    if (call->json) {
+        summary_print_json(&summary, stdout);
+    } else {
+        summary_print_table(&summary, stdout);
+        printf("\nresults: %s\n", path);
+    }
+    summary_free(&summary);
+    return 0;
+}
+
+static int run_and_store(const struct load *load, const struct run_call *call, struct err *e)
+{
+    char path[PATH_MAX];
+    bool made_folder = false;
+    int rc = 0;
+    if (call->out == NULL) {
+        rc = default_path(&load->scenario, path, e);
+        if (rc == 0) {
+            rc = make_folder(&made_folder, e);
+        }
+    } else {
+        rc = check_folder(call->out, e);
+        snprintf(path, sizeof path, "%s", call->out);
+    }
+    struct store *store = NULL;
+    if (rc == 0) {
+        rc = store_open(path, STORE_CREATE, &store, e);
+        if (rc != 0 && made_folder) {
+            rmdir("out");
+        }
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    struct run_result result = {0};
+    rc = run_into(store, load, call->quiet, &result, e);
+    if (rc == 0) {
+        rc = print_summary(store, call, path, e);
+    }
+    struct err close_error = {0};
+    int closed = store_close(store, &close_error);
+    if (rc == 0 && closed != 0) {
+        *e = close_error;
+        rc = closed;
+    }
+    if (rc == 0 && !result.complete) {
+        err_work(e, path, NULL,
+                 "stopped by a signal after %.3f s of simulated time; the rows so far are stored "
+                 "and marked incomplete",
+                 s_of_ns(result.sim_ns));
+        rc = e->code = ERR_INTERRUPTED;
+    }
+    return rc;
+}
+
+int verb_run(int argc, char **argv)
+{
+    struct run_call call = {.sets = calloc((size_t)argc + 1, sizeof(char *))};
+    struct err e = {0};
+    if (call.sets == NULL) {
+        err_memory(&e, "the options");
+        return call_fail(&e);
+    }
+    int status = read_call(argc, argv, &call);
+    if (status < 0) {
+        struct load load;
+        int rc = load_read(call.scenario, call.sets, call.n_sets, &load, &e);
+        if (rc == 0) {
+            catch_signals();
+            rc = run_and_store(&load, &call, &e);
+            load_free(&load);
+        }
+        status = rc == 0 ? 0 : call_fail(&e);
+    }
+    free(call.sets);
+    return status;
+}
