@@ -6,7 +6,9 @@
 ROOMS   := base models sched sim datasets
 BUILD   ?= build
 PREFIX  ?= /usr/local
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
 VERSION := 0.1.0
 
 # --- What the machine has (looked up only once the packages are there) -----------------------

@@ -62,7 +62,8 @@ struct json_field {
     enum json_type type;
     size_t offset;
     double min, max;          /* inclusive; for lists of structs: number of items. No upper limit
-                                 when max < min or both are 0; no lower limit: -INFINITY */
+                                 when max < min or both are 0, or INFINITY; no lower limit:
+                                 -INFINITY */
     bool above_min;           /* min itself is not allowed */
     const char *def;          /* default as JSON text; NULL: the key is required; "null": the key
                                  may be left out or null, and the member then stays zero */

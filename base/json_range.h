@@ -16,8 +16,8 @@ struct json_range {
     bool above_min;
 };
 
-/* A field without a range (min and max both 0, or max below min) has no upper limit; a field
- * without a lower limit says min = -INFINITY. */
+/* A field without a range (min and max both 0, or max below min) is 0 or above; what may be
+ * negative says so (min = -20, or -INFINITY with max = INFINITY). */
 static inline struct json_range json_range_of(const struct json_field *f)
 {
     struct json_range r = {f->min, f->max, f->above_min};

@@ -20,12 +20,12 @@ struct setter {
 
 static int set_at(struct setter *s, cJSON *node, size_t step);
 
-/* A decimal index of at most seven digits. */
+/* A decimal index; strtoul() gives ULONG_MAX, which no list has, for one that is too large. */
 static bool is_index(const char *step, size_t *index)
 {
     size_t length = strspn(step, "0123456789");
     *index = length > 0 ? strtoul(step, NULL, 10) : 0;
-    return length > 0 && length <= 7 && step[length] == '\0';
+    return length > 0 && step[length] == '\0';
 }
 
 static cJSON *value_copy(const struct setter *s)
@@ -54,8 +54,9 @@ static int set_in_list(struct setter *s, cJSON *list, size_t step)
         return 0;
     }
     if (wanted >= n) {
-        return n == 0 ? FAIL(s, "is an empty list; it has no item %zu", wanted)
-                      : FAIL(s, "has no item %zu; use an index from 0 to %zu", wanted, n - 1);
+        return n == 0
+                   ? FAIL(s, "is an empty list; it has no item %s", s->steps[step])
+                   : FAIL(s, "has no item %s; use an index from 0 to %zu", s->steps[step], n - 1);
     }
     cJSON *item = list->child;
     for (size_t i = 0; i < wanted; i++) {

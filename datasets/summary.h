@@ -92,10 +92,10 @@ struct summary_gpu {
 };
 
 struct summary {
-    const char *scenario; /* names joined with ", " when there are several */
+    const char *scenario; /* names joined with "," when there are several */
     const char *version;
     int64_t runs, incomplete_runs; /* of those looked at */
-    int64_t seed;                  /* of the first of them */
+    int64_t seed;                  /* the least of them */
     bool complete;                 /* all of them are */
     int64_t events, slots_visited;
     double sim_s, wall_s;

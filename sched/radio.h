@@ -78,10 +78,10 @@ struct radio_policy {
     void *(*create)(const void *options, int32_t carrier_prb, const struct slice_tree *slices);
     void (*destroy)(void *state);
     /* Fills grants[0..view->max_grants) and returns how many. A UE appears at most once. The sum of
-     * n_prb does not exceed view->n_prb unless the grants are placed (prb_start >= 0): placed grants
-     * lie within the carrier, but may cover taken PRB and each other. Nothing is allocated while
-     * view->n_ues stays at or below its highest so far; when memory runs out, candidates beyond
-     * that number wait for a later slot. */
+     * n_prb does not exceed view->n_prb unless the grants are placed (prb_start >= 0): placed
+     * grants lie within the carrier, but may cover taken PRB and each other. Nothing is allocated
+     * while view->n_ues stays at or below its highest so far; when memory runs out, candidates
+     * beyond that number wait for a later slot. */
     int32_t (*allocate)(void *state, const struct radio_view *view, struct radio_grant *grants);
 };
 

@@ -9,7 +9,7 @@
     X(round_robin, "round-robin",                                                                  \
       "Who waited longest first; PRB in equal parts among the UEs of the slot.")                   \
     X(proportional_fair, "proportional-fair",                                                      \
-      "Highest rate over own past throughput first, each as much as it asks (the testbed's "      \
+      "Highest rate over own past throughput first, each as much as it asks (the testbed's "       \
       "scheduler without slices).")                                                                \
     X(max_cqi, "max-cqi", "Best channel first, each as much as it asks: most bytes, no fairness.") \
     X(tree_branch_fruit, "tree-branch-fruit",                                                      \

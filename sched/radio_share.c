@@ -268,8 +268,8 @@ void radio_share_pick(struct radio_share *s, const struct radio_rule *rule, int3
         for (int32_t i = 0; i < s->n; i++) {
             struct radio_entry *e = &s->entries[i];
             int rank = e->picked ? -1 : entry_rank(s, e);
-            if (rank >= 0 && (rank > best_rank || (rank == best_rank &&
-                                                   entry_before(e, best, rule->oldest_first)))) {
+            if (rank >= 0 && (rank > best_rank ||
+                              (rank == best_rank && entry_before(e, best, rule->oldest_first)))) {
                 best = e;
                 best_rank = rank;
             }
@@ -372,8 +372,7 @@ static void fill_by_key(struct radio_share *s, int32_t floor_prb)
     for (int32_t i = 0; i < s->n_picked; i++) {
         struct radio_entry *e = &s->entries[s->picked[i]];
         int32_t prb = entry_room(s, e, e->want);
-        int32_t most =
-            at_most(e->want, at_most(s->nodes[e->branch].max, s->nodes[e->fruit].max));
+        int32_t most = at_most(e->want, at_most(s->nodes[e->branch].max, s->nodes[e->fruit].max));
         /* Crumbs are not worth a grant, unless its slices allow no more. */
         if (e->prb > 0 || prb >= floor_prb || prb == most) {
             give(s, e, prb);

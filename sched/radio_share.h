@@ -27,9 +27,9 @@ struct radio_node {
 };
 
 struct radio_entry {
-    double key;        /* higher first */
-    int64_t last_slot; /* breaks ties where the policy says so */
-    int32_t ue;        /* index into view.ues; breaks all ties, lowest first */
+    double key;            /* higher first */
+    int64_t last_slot;     /* breaks ties where the policy says so */
+    int32_t ue;            /* index into view.ues; breaks all ties, lowest first */
     int32_t branch, fruit; /* indices of nodes */
     int32_t need;          /* most PRB it can use: backlog (not below the floor), power, carrier */
     int32_t want;          /* most PRB the policy wants it to have, <= need */

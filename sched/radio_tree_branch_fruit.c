@@ -1,4 +1,5 @@
-/* radio_tree_branch_fruit.c - policy tree-branch-fruit: Algorithm 1 of the WiLLM paper (appendix E).
+/* radio_tree_branch_fruit.c - policy tree-branch-fruit: Algorithm 1 of the WiLLM paper (appendix
+ * E).
  *
  * Line by line, for the UEs that get a grant in this slot:
  *   1-4   branch and its ratios: in the view and the tree; no branch: 0 and 1
@@ -41,8 +42,9 @@ static const struct json_field tbf_fields[] = {
      .type = JSON_BOOL,
      .offset = offsetof(struct tbf_options, work_conserving),
      .def = "false",
-     .doc = "Whether PRB beyond every R(u) go to UEs that still ask, highest gamma first. The paper "
-            "leaves them unused."},
+     .doc =
+         "Whether PRB beyond every R(u) go to UEs that still ask, highest gamma first. The paper "
+         "leaves them unused."},
     {.key = NULL}};
 
 const struct json_spec radio_tree_branch_fruit_spec = {.name = "tree_branch_fruit",

@@ -43,8 +43,10 @@ int cell_common_init(struct cell_common *c, const struct scenario *sc, struct er
                                     .ul_symbols = (int)r->ul_symbols,
                                     .special_ul_symbols = (int)r->ul_special_symbols};
     if (!nr_frame_init(&c->frame, &frame))
-        return err_input(e, sc->file, "radio.tdd", "\"%s\" is not a slot pattern; write D, S and U "
-                         "with at least one D and one U, or \"fdd\"", r->tdd);
+        return err_input(e, sc->file, "radio.tdd",
+                         "\"%s\" is not a slot pattern; write D, S and U "
+                         "with at least one D and one U, or \"fdd\"",
+                         r->tdd);
     for (int d = 0; d < 2; d++) {
         struct nr_grid_config g = {
             .n_prb = (int)r->n_prb,
@@ -80,8 +82,9 @@ int cell_common_init(struct cell_common *c, const struct scenario *sc, struct er
     c->rlc_slots = slots_of_ms(&c->frame, r->rlc_status_ms);
     c->cqi_slots = slots_of_ms(&c->frame, r->cqi_period_ms);
     /* FACTS 1: at most bandwidth/24 UEs a slot. */
-    c->max_ues_per_slot =
-        (int32_t)(r->max_ues_per_slot > 0 ? r->max_ues_per_slot : r->n_prb >= 24 ? r->n_prb / 24 : 1);
+    c->max_ues_per_slot = (int32_t)(r->max_ues_per_slot > 0 ? r->max_ues_per_slot
+                                    : r->n_prb >= 24        ? r->n_prb / 24
+                                                            : 1);
     c->dl_min_prb = (int32_t)r->min_grant_prb_dl;
     c->tb_header_bytes = TB_HEADER_BYTES;
     int64_t headers = sc->transport != NULL
@@ -282,7 +285,7 @@ static void cell_handle(struct entity *self, uint32_t kind, uint64_t arg)
 }
 
 /* Parts that a block with interfered PRB is looked at in. */
-#define CELL_SUBBANDS   16
+#define CELL_SUBBANDS 16
 /* Above code rate 0.95 a UE need not decode (38.214 5.1.3). */
 #define MAX_RATE_X10240 9728
 
@@ -499,14 +502,14 @@ struct harq *cell_new_block(struct cell *cell, struct cell_plan *plan, enum radi
     *process = (uint8_t)__builtin_ctz(ud->free_mask);
     ud->free_mask = (uint16_t)(ud->free_mask & ~(1u << *process));
     struct harq *h = &ud->harq[*process];
-    *h = (struct harq){
-        .kind = (uint8_t)kind,
-        .mcs = (int8_t)v->mcs,
-        .n_prb = (int16_t)grant->n_prb,
-        .tbs_prb = (int16_t)grant->tbs_prb,
-        .request = POOL_NONE,
-        .slice = v->fruit >= 0 ? v->fruit : v->branch,
-        .tb_bytes = nr_grid_bytes(&cell->common->grid[d], kind, v->mcs, grant->tbs_prb)};
+    *h = (struct harq){.kind = (uint8_t)kind,
+                       .mcs = (int8_t)v->mcs,
+                       .n_prb = (int16_t)grant->n_prb,
+                       .tbs_prb = (int16_t)grant->tbs_prb,
+                       .request = POOL_NONE,
+                       .slice = v->fruit >= 0 ? v->fruit : v->branch,
+                       .tb_bytes =
+                           nr_grid_bytes(&cell->common->grid[d], kind, v->mcs, grant->tbs_prb)};
     cell_plan_add(plan, h, grant->prb_start);
     return h;
 }

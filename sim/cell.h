@@ -68,7 +68,7 @@ struct cell_common {
     int64_t ring; /* slots that an action may lie ahead; a power of two */
     int32_t dl_min_prb;
     int32_t max_ues_per_slot;
-    int32_t tb_header_bytes;     /* MAC and RLC headers in a transport block */
+    int32_t tb_header_bytes;      /* MAC and RLC headers in a transport block */
     int64_t packet_payload_bytes; /* application bytes in a full IP packet */
     int64_t packet_header_bytes;  /* IP, L4, SDAP and PDCP headers per packet on the air */
 };
@@ -77,19 +77,19 @@ enum harq_state { HARQ_FREE, HARQ_GRANTED, HARQ_IN_FLIGHT, HARQ_WAIT_RETX };
 
 struct harq {
     uint8_t state;
-    uint8_t round;   /* rounds sent before the coming one */
-    uint8_t kind;    /* of symbols, nr_grid_kind */
+    uint8_t round; /* rounds sent before the coming one */
+    uint8_t kind;  /* of symbols, nr_grid_kind */
     int8_t mcs;
     int16_t n_prb, prb_start;
     int16_t tbs_prb;     /* PRB that the block is sized for (oai-willm: not always n_prb) */
     int16_t overlap_prb; /* PRB that another transmission of this slot covers too */
     bool has_bsr, failed;
     int32_t tb_bytes;
-    int32_t payload; /* stream bytes carried */
-    int32_t padding; /* neither payload nor header */
-    int64_t start;   /* first of these in the stream */
-    int64_t bsr;     /* reported bytes */
-    double u;        /* the block's luck: fails while u < BLER after combining */
+    int32_t payload;  /* stream bytes carried */
+    int32_t padding;  /* neither payload nor header */
+    int64_t start;    /* first of these in the stream */
+    int64_t bsr;      /* reported bytes */
+    double u;         /* the block's luck: fails while u < BLER after combining */
     double first_snr; /* dB, of its first round */
     double snr_sum;   /* of the linear SNRs of its rounds, once there are two */
     uint32_t request; /* whom to charge (upload statistics), POOL_NONE: none */
@@ -118,10 +118,10 @@ struct ranges {
 
 /* One direction's byte stream. Offsets only grow. */
 struct stream {
-    int64_t end;      /* of what has entered */
-    int64_t sent;     /* first byte never sent */
-    int64_t received; /* all before this has arrived */
-    struct ranges ahead; /* arrived beyond `received`, ascending, disjoint */
+    int64_t end;          /* of what has entered */
+    int64_t sent;         /* first byte never sent */
+    int64_t received;     /* all before this has arrived */
+    struct ranges ahead;  /* arrived beyond `received`, ascending, disjoint */
     struct ranges repeat; /* to be sent again (RLC), oldest first */
     int64_t repeat_bytes;
     uint32_t head, tail; /* segments not wholly delivered */
@@ -133,13 +133,13 @@ struct ue_direction {
     struct channel channel;
     struct nr_la la;
     struct nr_thr thr;
-    uint64_t rounds[CELL_ROUNDS_MAX]; /* transmissions by round */
-    int64_t last_slot;                /* last scheduled (of the transmission), -1 */
-    uint16_t free_mask;               /* free HARQ processes */
-    uint16_t retx_mask;               /* processes in WAIT_RETX */
+    uint64_t rounds[CELL_ROUNDS_MAX];   /* transmissions by round */
+    int64_t last_slot;                  /* last scheduled (of the transmission), -1 */
+    uint16_t free_mask;                 /* free HARQ processes */
+    uint16_t retx_mask;                 /* processes in WAIT_RETX */
     int32_t current_bytes, current_prb; /* last transmission: the testbed's *_current_* columns */
-    int64_t sdus;                     /* MAC SDUs delivered */
-    int last_snr_x10;                 /* reported SNR of the last reception */
+    int64_t sdus;                       /* MAC SDUs delivered */
+    int last_snr_x10;                   /* reported SNR of the last reception */
     int last_mcs;
 };
 
@@ -151,11 +151,11 @@ struct ue_radio {
     int64_t sched_bytes; /* granted and not yet decoded */
     int64_t last_bsr_slot;
     int64_t last_data_slot; /* last first-round transmission: restarts retxBSR-Timer */
-    bool bsr_due;        /* a regular BSR is triggered */
-    bool bsr_timer;      /* an ACTION_BSR is under way */
-    bool sr_pending;     /* the UE waits for an SR occasion */
-    bool sr_seen;        /* the gNB has seen the SR */
-    int64_t cqi_report;  /* number of the CQI report below, -1: none */
+    bool bsr_due;           /* a regular BSR is triggered */
+    bool bsr_timer;         /* an ACTION_BSR is under way */
+    bool sr_pending;        /* the UE waits for an SR occasion */
+    bool sr_seen;           /* the gNB has seen the SR */
+    int64_t cqi_report;     /* number of the CQI report below, -1: none */
     int cqi;
 };
 
@@ -173,8 +173,8 @@ struct action {
     uint8_t kind;
     uint8_t process;
     uint8_t direction;
-    uint32_t ue;   /* index in the cell */
-    uint32_t next; /* in the ring's list */
+    uint32_t ue;        /* index in the cell */
+    uint32_t next;      /* in the ring's list */
     struct range range; /* RLC: what was lost */
 };
 
@@ -194,19 +194,19 @@ struct cell {
     uint32_t words;
     const struct radio_policy *policy;
     void *policy_state[2];
-    struct radio_ue_view *views;   /* [n_ues] */
-    uint32_t *view_ue;             /* [n_ues] whose view it is */
-    struct radio_grant *grants;    /* [n_ues] */
+    struct radio_ue_view *views; /* [n_ues] */
+    uint32_t *view_ue;           /* [n_ues] whose view it is */
+    struct radio_grant *grants;  /* [n_ues] */
     struct pool segments, actions;
     uint32_t *ring_head, *ring_tail; /* [common->ring] lists of actions by slot */
     uint64_t *ring_used;             /* bitmap over the ring */
-    int64_t slot;          /* being visited, or visited last; -1 */
-    int64_t armed;         /* slot for which an event is under way; INT64_MAX: none */
+    int64_t slot;                    /* being visited, or visited last; -1 */
+    int64_t armed;                   /* slot for which an event is under way; INT64_MAX: none */
     bool visiting;
     uint64_t visited;
     struct cell_totals *totals[2]; /* [0] all, [1 + slice]; by direction */
-    struct entity sampler;       /* RAN records: after everything else at its instant */
-    int64_t sample_ns;           /* 0: off */
+    struct entity sampler;         /* RAN records: after everything else at its instant */
+    int64_t sample_ns;             /* 0: off */
 };
 
 int cell_common_init(struct cell_common *c, const struct scenario *sc, struct err *e);

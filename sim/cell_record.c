@@ -10,7 +10,7 @@
 #include "sim/world.h"
 
 /* The testbed's literal, its constant IMSI (data/willm/schema.csv). */
-#define IMSI       "0010100000107XX"
+#define IMSI "0010100000107XX"
 /* Assumed: RNTIs are handed out from the first value that 38.321 table 7.1-1 leaves to C-RNTI and
  * that no common search space of the testbed uses. */
 #define FIRST_RNTI 0x1001

@@ -138,10 +138,10 @@ void stream_arrive(struct cell *cell, struct ue_radio *u, enum radio_direction d
         if (s->received <= seg->begin)
             return;
         bool whole = s->received >= seg->end;
-        int64_t app = whole ? seg->app_bytes
-                            : (int64_t)((double)seg->app_bytes *
-                                        (double)(s->received - seg->begin) /
-                                        (double)(seg->end - seg->begin));
+        int64_t app = whole
+                          ? seg->app_bytes
+                          : (int64_t)((double)seg->app_bytes * (double)(s->received - seg->begin) /
+                                      (double)(seg->end - seg->begin));
         int64_t fresh = app - seg->app_delivered;
         seg->app_delivered = app;
         uint32_t request = seg->request;

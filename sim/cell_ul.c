@@ -102,8 +102,8 @@ static void build_block(struct cell *cell, struct ue_radio *u, struct harq *h)
     h->has_bsr = u->bsr_due || periodic;
     int64_t room = h->tb_bytes - k->tb_header_bytes - (h->has_bsr ? BSR_BYTES : 0);
     h->payload = room > 0 && waiting > 0 ? (int32_t)stream_take(s, room, &h->start) : 0;
-    int64_t used = (h->payload > 0 ? h->payload + k->tb_header_bytes : 0) +
-                   (h->has_bsr ? BSR_BYTES : 0);
+    int64_t used =
+        (h->payload > 0 ? h->payload + k->tb_header_bytes : 0) + (h->has_bsr ? BSR_BYTES : 0);
     /* Padding BSR when it fits (38.321 5.4.5). */
     if (!h->has_bsr && h->tb_bytes - used >= BSR_BYTES) {
         h->has_bsr = true;
@@ -141,7 +141,8 @@ void cell_ul_send(struct cell *cell, struct ue_radio *u, uint8_t process)
         r->ul_blocks++;
     }
     cell_act(cell, cell->slot + 1,
-             (struct action){.kind = ACTION_END_UL, .process = process, .ue = (uint32_t)(u - cell->ues)});
+             (struct action){
+                 .kind = ACTION_END_UL, .process = process, .ue = (uint32_t)(u - cell->ues)});
 }
 
 /* --- The gNB ---------------------------------------------------------------------------------- */
@@ -151,7 +152,8 @@ void cell_ul_sr(struct cell *cell, struct ue_radio *u)
     if (!u->sr_pending) /* a block took the BSR before the occasion came */
         return;
     u->sr_seen = true;
-    /* No SR prohibit timer (FACTS 1): while the BSR is not through, the next occasion asks again. */
+    /* No SR prohibit timer (FACTS 1): while the BSR is not through, the next occasion asks again.
+     */
     cell_act(cell, cell->slot + cell->common->config->sr_period_slots,
              (struct action){.kind = ACTION_SR, .ue = (uint32_t)(u - cell->ues)});
     cell_ul_mark(cell, u);
@@ -197,7 +199,8 @@ static void grant(struct cell *cell, struct ue_radio *u, uint8_t process, int64_
     nr_thr_add(&d->thr, &cell->common->decay, nr_frame_ul_index(&cell->common->frame, ul_slot),
                h->tb_bytes);
     cell_act(cell, ul_slot,
-             (struct action){.kind = ACTION_SEND_UL, .process = process, .ue = (uint32_t)(u - cell->ues)});
+             (struct action){
+                 .kind = ACTION_SEND_UL, .process = process, .ue = (uint32_t)(u - cell->ues)});
     cell_ul_mark(cell, u);
 }
 
@@ -235,7 +238,7 @@ void cell_ul_schedule(struct cell *cell, int64_t ul_slot)
         uint64_t bits = cell->active[RADIO_UL][word];
         if (all)
             bits = word + 1 < cell->words || cell->n_ues % 64 == 0 ? ~0ULL
-                                                                  : (1ULL << cell->n_ues % 64) - 1;
+                                                                   : (1ULL << cell->n_ues % 64) - 1;
         for (; bits != 0; bits &= bits - 1) {
             struct ue_radio *u = &cell->ues[word * 64 + (uint32_t)__builtin_ctzll(bits)];
             struct ue_direction *d = &u->d[RADIO_UL];
@@ -252,8 +255,8 @@ void cell_ul_schedule(struct cell *cell, int64_t ul_slot)
             }
         }
     }
-    int32_t n_grants = cell_ask_policy(cell, &plan, RADIO_UL, ul_slot,
-                                       (int32_t)k->config->min_grant_prb, n);
+    int32_t n_grants =
+        cell_ask_policy(cell, &plan, RADIO_UL, ul_slot, (int32_t)k->config->min_grant_prb, n);
     for (int32_t i = 0; i < n_grants; i++) {
         uint8_t process;
         struct harq *h = cell_new_block(cell, &plan, RADIO_UL, &cell->grants[i], kind, &process);

@@ -28,8 +28,8 @@ enum request_status { REQUEST_IN_FLIGHT, REQUEST_COMPLETED, REQUEST_FAILED };
 
 /* Stamps are NS_NEVER until they happen. */
 struct request_stamps {
-    int64_t first_in, last_in; /* first and last byte taken */
-    int64_t out;               /* last byte handed on */
+    int64_t first_in, last_in;   /* first and last byte taken */
+    int64_t out;                 /* last byte handed on */
     int64_t bytes_in, bytes_out; /* application bytes so far: conserved by every stage */
     int64_t bytes_held;          /* taken, and kept to be joined with the next flagged chunk */
 };
@@ -43,8 +43,8 @@ struct request {
     uint32_t live_prev, live_next; /* the world's list of requests in flight, by handle */
 
     /* what is asked */
-    int mode;                     /* enum request_mode */
-    int resolution;               /* 1-based group, 0: none */
+    int mode;       /* enum request_mode */
+    int resolution; /* 1-based group, 0: none */
     int32_t tx_width, tx_height, rx_width, rx_height;
     int32_t expected_words, actual_words;
     int64_t uplink_bytes, downlink_bytes;
@@ -60,7 +60,9 @@ struct request {
     struct request_stamps at[STAGE_COUNT];
     int64_t server_start, first_token, last_token;
     int64_t ue_first_byte, done;
+    int64_t queued_since; /* NS_NEVER while it runs */
     int64_t queue_ns;
+    int64_t tokens_out; /* tokens whose bytes the server has dealt with */
     int64_t preemptions;
     int64_t ul_sched_bytes, ul_sched_prb, ul_blocks;
     double ul_bler;

@@ -69,8 +69,6 @@ int run_scenario(const struct scenario *sc, const struct run_options *options,
         return rc;
     for (int i = 0; i < w.n_cells; i++)
         cell_start(w.cells[i]);
-    for (int i = 0; i < w.n_servers; i++)
-        server_start(w.servers[i]);
     for (uint32_t i = 0; i < w.n_ues; i++)
         ue_start(w.ues[i]);
 

@@ -3,17 +3,15 @@
 #include "sim/scenario.h"
 
 #include <cjson/cJSON.h>
-#include <dirent.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/data_dir.h"
 #include "base/text.h"
+#include "models/llm.h"
 #include "sched/slice.h"
 #include "sim/scenario_tables.h"
 
@@ -294,65 +292,6 @@ static int read_rrm(struct checker *c)
 
 /* --- Files ------------------------------------------------------------------------------------ */
 
-static int name_order(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-enum { FOLDER_NAMES_MAX = 256 };
-
-/* Names of the NAME.json files of a folder, sorted. A folder that cannot be read has none. */
-static int folder_names(struct checker *c, const char *folder, struct names *names)
-{
-    names->n = 0;
-    names->items = arena_array(&c->sc->arena, FOLDER_NAMES_MAX, sizeof *names->items);
-    if (names->items == NULL) {
-        return err_memory(c->e, "checking a scenario");
-    }
-    DIR *dir = opendir(folder);
-    if (dir == NULL) {
-        return 0;
-    }
-    int rc = 0;
-    const struct dirent *entry;
-    while (names->n < FOLDER_NAMES_MAX && (entry = readdir(dir)) != NULL) {
-        size_t length = strlen(entry->d_name);
-        if (length <= 5 || strcmp(entry->d_name + length - 5, ".json") != 0) {
-            continue;
-        }
-        char *name = arena_strdup(&c->sc->arena, entry->d_name);
-        if (name == NULL) {
-            rc = err_memory(c->e, "checking a scenario");
-            break;
-        }
-        name[length - 5] = '\0';
-        names->items[names->n++] = name;
-    }
-    closedir(dir);
-    qsort(names->items, (size_t)names->n, sizeof *names->items, name_order);
-    return rc;
-}
-
-/* A file NAME.json in a folder that comes with the program. */
-static int check_shipped(struct checker *c, const struct text *place, const char *relative,
-                         const char *what, const char *name, struct names *names)
-{
-    if (names->items == NULL) {
-        char folder[PATH_MAX];
-        if (data_dir_path(relative, folder, sizeof folder) != 0) {
-            return fail_at(c, place,
-                           "the folder %s is not where the program looks; set WILLMSIM_HOME to the "
-                           "folder that holds it",
-                           relative);
-        }
-        int rc = folder_names(c, folder, names);
-        if (rc != 0) {
-            return rc;
-        }
-    }
-    return names_find(names, name) >= 0 ? 0 : fail_unknown(c, place, what, name, names);
-}
-
 static int check_trace(struct checker *c, const struct text *place, const char *path)
 {
     const char *full = scenario_path(c->sc, path);
@@ -378,20 +317,49 @@ static int check_trace(struct checker *c, const struct text *place, const char *
 
 /* --- Who uses whom ---------------------------------------------------------------------------- */
 
+/* Says where in the scenario the name stands that a loader of the models could not use. */
+static int at_place(const struct checker *c, int rc, const struct text *place,
+                    const struct err *inner)
+{
+    return rc == ERR_INPUT ? fail_at(c, place, "%s", inner->text) : err_memory(c->e, "a model");
+}
+
+/* The card and the profile exist and are right, the precision is possible and the model fits. */
+static int check_server(struct checker *c, const struct scenario_server *s, size_t i)
+{
+    struct err inner = {0};
+    struct llm_card card;
+    struct text place = place_of("servers", i, "model");
+    int rc = llm_card_load(NULL, s->model, &c->sc->arena, &card, &inner);
+    if (rc != 0) {
+        return at_place(c, rc, &place, &inner);
+    }
+    const struct gpu_profile *gpu = NULL;
+    place = place_of("servers", i, "gpu");
+    rc = gpu_profile_load(NULL, s->gpu, &c->sc->arena, &gpu, &inner);
+    if (rc != 0) {
+        return at_place(c, rc, &place, &inner);
+    }
+    struct llm_setup setup = {
+        .gpu = gpu,
+        .card = &card,
+        .quant = (enum llm_quant)(s->quant == 0 ? card.default_quant : s->quant - 1),
+        .engine = (enum llm_engine)s->engine,
+        .tensor_parallel = (int)s->tensor_parallel,
+    };
+    struct llm_cost cost;
+    place = place_of("servers", i, NULL);
+    rc = llm_cost_make(&setup, &cost, &inner);
+    return rc == 0 ? 0 : at_place(c, rc, &place, &inner);
+}
+
 static int check_servers(struct checker *c)
 {
-    struct scenario *sc = c->sc;
+    const struct scenario *sc = c->sc;
     int rc = collect_ids(c, "servers", &sc->servers, sizeof(struct scenario_server), &c->servers);
-    struct names gpus = {0};
-    struct names models = {0};
     const struct scenario_server *servers = sc->servers.items;
     for (size_t i = 0; i < sc->servers.n && rc == 0; i++) {
-        struct text place = place_of("servers", i, "gpu");
-        rc = check_shipped(c, &place, "bench/profiles", "GPU profile", servers[i].gpu, &gpus);
-        if (rc == 0) {
-            place = place_of("servers", i, "model");
-            rc = check_shipped(c, &place, "models/cards", "model card", servers[i].model, &models);
-        }
+        rc = check_server(c, &servers[i], i);
     }
     return rc;
 }

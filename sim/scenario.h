@@ -18,6 +18,7 @@
 
 struct scenario_engine {
     bool skip_idle_slots;
+    bool fast_forward_decode;
 };
 
 struct scenario_output {
@@ -95,6 +96,7 @@ struct scenario_server {
     int64_t kv_block_tokens;
     bool loaded; /* the model is in GPU memory at time 0 */
     double request_overhead_ms;
+    bool fast_forward;           /* decode steps in which nothing changes are one event */
     struct json_choice batching; /* index into batch_policy_variants() */
 };
 

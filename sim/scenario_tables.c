@@ -30,6 +30,9 @@ int scenario_fail(const char *file, const char *place, const char *key, struct e
 static const struct json_field engine_fields[] = {
     F_BOOL(scenario_engine, skip_idle_slots, "true",
            "Skip slots in which a cell has nothing to do; results are the same either way."),
+    F_BOOL(scenario_engine, fast_forward_decode, "true",
+           "Advance decode steps between two changes of a batch in one event; results are the same "
+           "either way."),
     F_END};
 static const struct json_spec engine_spec =
     SPEC("engine", scenario_engine, engine_fields, NULL, "How the simulation runs.");

@@ -1,30 +1,53 @@
-/* server.h - an inference server: one model on one GPU (or tensor-parallel group), a batching
- * policy, a KV pool.
+/* server.h - an inference server: one model on one GPU (or tensor-parallel group).
  *
- *             arrival            admitted           last token
- *   (stage) ----------> WAITING ----------> RUNNING ----------> handed on
- *               |          ^                   |
- *               | refused  +-------------------+ preempted: KV given back, computed anew
- *               v
- *             failed
+ * The batch (sched/batch.h) keeps queue, sequences and KV blocks and asks the batching policy; the
+ * server adds the clock, the model's cost (models/llm.h), loading, and the answers.
  *
- * The policy (sched/batch.h) says who runs in the next engine step; the cost model (models/llm.h)
- * says how long it takes. Decode steps in which nothing changes are advanced in one event; an
- * arrival cuts the run of steps short at the end of the step under way.
+ *   stage_accept      enqueue          decided          last token
+ *   ------------> OVERHEAD ---> WAITING ------> RUNNING ----------> handed on
+ *                         | refused                ^ | preempted
+ *                         v                        | v
+ *                       failed                   WAITING
  *
- * Invariants (tests/sim/server.c):
- *   V1 KV blocks in use never exceed the pool;
- *   V2 every request that arrives completes or fails once the run is drained;
- *   V3 as many tokens are generated as the request asked for;
- *   V4 advancing many decode steps in one event gives the same stamps as one event per step.
+ * Decode steps in which nothing changes are advanced in one event; an arrival cuts the run short
+ * at the end of the step under way; a request that streams wants each step as an event.
+ *
+ * Invariants (tests/sim/server.c; B1 to B7 are the batch's):
+ *   V1 every request that arrives completes or fails once the run is drained;
+ *   V2 a request's answer leaves with its last token, or token by token when it streams, and its
+ *      bytes are conserved;
+ *   V3 advancing many decode steps in one event gives the same stamps as one event per step.
  */
 #ifndef SIM_SERVER_H
 #define SIM_SERVER_H
 
 #include "models/llm.h"
+#include "sched/batch.h"
 #include "sim/stage.h"
 
-struct server;
+struct scenario_server;
+
+struct server {
+    struct stage stage;
+    const char *id;
+    const struct scenario_server *config;
+    struct llm_card card;
+    const struct gpu_profile *gpu;
+    struct llm_cost cost;
+    struct batch batch;
+    bool running; /* a run of steps is under way */
+    int64_t run_start_ns;
+    int64_t run_steps;   /* its steps */
+    uint64_t generation; /* of the event that ends it */
+    int64_t loaded_ns;   /* the model is in GPU memory from then on; NS_NEVER: not asked for */
+    int64_t busy_ns;
+};
+
+int server_init(struct server *s, struct world *w, uint32_t entity_id, int index, struct err *e);
+void server_free(struct server *s);
+
+/* Writes the totals of the run. */
+void server_finish(struct server *s);
 
 /* Requests that wait for the GPU now. */
 int64_t server_waiting(const struct server *s);

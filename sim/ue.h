@@ -9,13 +9,13 @@
 
 struct ue {
     struct stage stage;
-    uint32_t index; /* world-wide */
+    uint32_t index;               /* world-wide */
     uint32_t group_index, member; /* which UE group, which of its UEs */
     const struct scenario_ues *group;
     int cell;         /* -1 without a radio */
     uint32_t in_cell; /* its index there */
     uint32_t server;
-    uint32_t asked;      /* requests born so far */
+    uint32_t asked; /* requests born so far */
     uint32_t in_flight;
     int64_t last_asked_ns;
     int64_t next_arrival_ns; /* open-loop traffic */

@@ -22,7 +22,7 @@ uint32_t world_request_born(struct world *w)
     struct request *r = world_request(w, handle);
     r->born = world_now(w);
     r->server_start = r->first_token = r->last_token = NS_NEVER;
-    r->ue_first_byte = r->done = NS_NEVER;
+    r->ue_first_byte = r->done = r->queued_since = NS_NEVER;
     r->ul_bler = NAN;
     for (int i = 0; i < STAGE_COUNT; i++)
         r->at[i].first_in = r->at[i].last_in = r->at[i].out = NS_NEVER;
@@ -83,54 +83,54 @@ static void write_request(struct world *w, const struct request *r, const char *
     const struct ue *ue = w->ues[r->ue];
     const struct server *server = w->servers[r->server];
     const struct request_stamps *at = r->at;
-    struct request_record row = {
-        .request_id = (int64_t)r->id,
-        .ue_id = r->ue,
-        .ue_group = ue->group->id,
-        .cell = r->cell >= 0 ? w->cells[r->cell]->id : NULL,
-        .slice_id = r->slice >= 0 ? w->slices.slices[r->slice].id : NULL,
-        .server = server->id,
-        .llm_model = server->card.name,
-        .llm_parameters = server->card.parameters,
-        .mode = r->mode == MODE_IMAGE ? "image_request" : "text_request",
-        .resolution = resolution,
-        .tx_image = tx,
-        .rx_image = rx,
-        .expected_words = r->expected_words > 0 ? r->expected_words : RECORD_NO_INT,
-        .status = status[r->status],
-        .failure = r->failure,
-        .uplink_bytes = r->uplink_bytes,
-        .downlink_bytes = r->downlink_bytes,
-        .input_tokens = r->input_tokens,
-        .output_tokens = r->output_tokens,
-        .born_ns = r->born,
-        .ue_tx_in_ns = stamp(at[STAGE_UE_TX].first_in),
-        .ue_tx_out_ns = stamp(at[STAGE_UE_TX].out),
-        .radio_ul_in_ns = stamp(at[STAGE_RADIO_UL].first_in),
-        .radio_ul_out_ns = stamp(at[STAGE_RADIO_UL].out),
-        .transport_ul_in_ns = stamp(at[STAGE_TRANSPORT_UL].last_in),
-        .transport_ul_out_ns = stamp(at[STAGE_TRANSPORT_UL].out),
-        .core_ul_in_ns = stamp(at[STAGE_CORE_UL].last_in),
-        .core_ul_out_ns = stamp(at[STAGE_CORE_UL].out),
-        .server_in_ns = stamp(at[STAGE_SERVER].last_in),
-        .server_start_ns = stamp(r->server_start),
-        .first_token_ns = stamp(r->first_token),
-        .last_token_ns = stamp(r->last_token),
-        .server_out_ns = stamp(at[STAGE_SERVER].out),
-        .core_dl_in_ns = stamp(at[STAGE_CORE_DL].last_in),
-        .core_dl_out_ns = stamp(at[STAGE_CORE_DL].out),
-        .transport_dl_in_ns = stamp(at[STAGE_TRANSPORT_DL].last_in),
-        .transport_dl_out_ns = stamp(at[STAGE_TRANSPORT_DL].out),
-        .radio_dl_in_ns = stamp(at[STAGE_RADIO_DL].first_in),
-        .radio_dl_out_ns = stamp(at[STAGE_RADIO_DL].out),
-        .ue_first_byte_ns = stamp(r->ue_first_byte),
-        .done_ns = stamp(r->done),
-        .queue_ns = r->queue_ns,
-        .preemptions = r->preemptions,
-        .ul_sched_bytes = r->cell >= 0 ? r->ul_sched_bytes : RECORD_NO_INT,
-        .ul_sched_prb = r->cell >= 0 ? r->ul_sched_prb : RECORD_NO_INT,
-        .ul_blocks = r->cell >= 0 ? r->ul_blocks : RECORD_NO_INT,
-        .ul_bler = r->ul_bler};
+    struct request_record row = {.request_id = (int64_t)r->id,
+                                 .ue_id = r->ue,
+                                 .ue_group = ue->group->id,
+                                 .cell = r->cell >= 0 ? w->cells[r->cell]->id : NULL,
+                                 .slice_id = r->slice >= 0 ? w->slices.slices[r->slice].id : NULL,
+                                 .server = server->id,
+                                 .llm_model = server->card.name,
+                                 .llm_parameters = server->card.parameters,
+                                 .mode = r->mode == MODE_IMAGE ? "image_request" : "text_request",
+                                 .resolution = resolution,
+                                 .tx_image = tx,
+                                 .rx_image = rx,
+                                 .expected_words =
+                                     r->expected_words > 0 ? r->expected_words : RECORD_NO_INT,
+                                 .status = status[r->status],
+                                 .failure = r->failure,
+                                 .uplink_bytes = r->uplink_bytes,
+                                 .downlink_bytes = r->downlink_bytes,
+                                 .input_tokens = r->input_tokens,
+                                 .output_tokens = r->output_tokens,
+                                 .born_ns = r->born,
+                                 .ue_tx_in_ns = stamp(at[STAGE_UE_TX].first_in),
+                                 .ue_tx_out_ns = stamp(at[STAGE_UE_TX].out),
+                                 .radio_ul_in_ns = stamp(at[STAGE_RADIO_UL].first_in),
+                                 .radio_ul_out_ns = stamp(at[STAGE_RADIO_UL].out),
+                                 .transport_ul_in_ns = stamp(at[STAGE_TRANSPORT_UL].last_in),
+                                 .transport_ul_out_ns = stamp(at[STAGE_TRANSPORT_UL].out),
+                                 .core_ul_in_ns = stamp(at[STAGE_CORE_UL].last_in),
+                                 .core_ul_out_ns = stamp(at[STAGE_CORE_UL].out),
+                                 .server_in_ns = stamp(at[STAGE_SERVER].last_in),
+                                 .server_start_ns = stamp(r->server_start),
+                                 .first_token_ns = stamp(r->first_token),
+                                 .last_token_ns = stamp(r->last_token),
+                                 .server_out_ns = stamp(at[STAGE_SERVER].out),
+                                 .core_dl_in_ns = stamp(at[STAGE_CORE_DL].last_in),
+                                 .core_dl_out_ns = stamp(at[STAGE_CORE_DL].out),
+                                 .transport_dl_in_ns = stamp(at[STAGE_TRANSPORT_DL].last_in),
+                                 .transport_dl_out_ns = stamp(at[STAGE_TRANSPORT_DL].out),
+                                 .radio_dl_in_ns = stamp(at[STAGE_RADIO_DL].first_in),
+                                 .radio_dl_out_ns = stamp(at[STAGE_RADIO_DL].out),
+                                 .ue_first_byte_ns = stamp(r->ue_first_byte),
+                                 .done_ns = stamp(r->done),
+                                 .queue_ns = r->queue_ns,
+                                 .preemptions = r->preemptions,
+                                 .ul_sched_bytes = r->cell >= 0 ? r->ul_sched_bytes : RECORD_NO_INT,
+                                 .ul_sched_prb = r->cell >= 0 ? r->ul_sched_prb : RECORD_NO_INT,
+                                 .ul_blocks = r->cell >= 0 ? r->ul_blocks : RECORD_NO_INT,
+                                 .ul_bler = r->ul_bler};
     note(w, w->sink->request(w->sink->self, &row));
 }
 
@@ -153,7 +153,8 @@ static void write_ue(struct world *w, const struct request *r, const char *tx, c
         .request_mode = r->mode == MODE_IMAGE ? "image_request" : "text_request",
         .upload_periodicity_ms =
             ue->group->traffic.index == TRAFFIC_WILLM_CLIENT
-                ? llround(((const struct traffic_willm *)ue->group->traffic.options)->period_s * 1e3)
+                ? llround(((const struct traffic_willm *)ue->group->traffic.options)->period_s *
+                          1e3)
                 : 0,
         .uplink_time_ms = span_ms(r->born, r->at[STAGE_SERVER].last_in),
         .downlink_time_ms = span_ms(r->last_token, r->done),
@@ -208,7 +209,8 @@ void world_request_rows(struct world *w, const struct request *r)
 
 int world_slice_at(const struct world *w, const struct scenario_ues *group, int64_t t_ns)
 {
-    const struct world_group *g = &w->groups[group - (const struct scenario_ues *)w->scenario->ues.items];
+    const struct world_group *g =
+        &w->groups[group - (const struct scenario_ues *)w->scenario->ues.items];
     if (g->n_cycle == 0)
         return g->slice;
     return g->cycle[t_ns / g->cycle_ns % g->n_cycle];
@@ -225,16 +227,15 @@ static int make_slices(struct world *w, struct err *e)
     if (to == NULL)
         return err_memory(e, "the slices");
     for (size_t i = 0; i < n; i++)
-        to[i] = (struct slice){.id = from[i].id,
-                               .parent = from[i].parent != NULL
-                                             ? scenario_slice_index(sc, from[i].parent)
-                                             : -1,
-                               .min_ratio = from[i].min_pct / 100.0,
-                               .max_ratio = from[i].max_pct / 100.0,
-                               .priority = from[i].priority,
-                               .sst = (int)from[i].sst,
-                               .sd = (int)from[i].sd,
-                               .service = from[i].service != NULL ? from[i].service : ""};
+        to[i] = (struct slice){
+            .id = from[i].id,
+            .parent = from[i].parent != NULL ? scenario_slice_index(sc, from[i].parent) : -1,
+            .min_ratio = from[i].min_pct / 100.0,
+            .max_ratio = from[i].max_pct / 100.0,
+            .priority = from[i].priority,
+            .sst = (int)from[i].sst,
+            .sd = (int)from[i].sd,
+            .service = from[i].service != NULL ? from[i].service : ""};
     w->slices = (struct slice_tree){.slices = to, .n = (int)n};
     return 0;
 }

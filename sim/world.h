@@ -21,7 +21,7 @@ struct ue;
 
 /* What a UE group's slice is, over time. */
 struct world_group {
-    int slice; /* -1: none */
+    int slice;  /* -1: none */
     int *cycle; /* slices taken in turn */
     int64_t n_cycle, cycle_ns;
 };

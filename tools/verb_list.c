@@ -60,7 +60,7 @@ static int list_policies(struct listing *l, struct err *e)
         listing_add(l, "radio", v->word, v->doc);
     }
     listing_heading(l, "servers[].batching");
-    for (const struct json_variant *v = batch_policy_variants(); v->word != NULL; v++) {
+    for (const struct json_variant *v = batch_policy_variants; v->word != NULL; v++) {
         listing_add(l, "batching", v->word, v->doc);
     }
     return 0;

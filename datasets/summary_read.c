@@ -1,0 +1,443 @@
+/* summary_read.c - the tables of a store as arrays. */
+#include "datasets/summary_read.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/units.h"
+
+static int read_failed(struct reading *r)
+{
+    return err_work(r->err, r->path, NULL, "cannot be read: %s", sqlite3_errmsg(r->db));
+}
+
+int reading_no_memory(struct reading *r)
+{
+    return err_memory(r->err, "summing up a store");
+}
+
+/* Enlarges an array to `items` items; false: no memory. */
+static bool array_grow(void **array, size_t items, size_t bytes)
+{
+    void *grown = realloc(*array, items * bytes);
+    if (grown == NULL) {
+        return false;
+    }
+    *array = grown;
+    return true;
+}
+
+#define ARRAY_GROW(array, items) array_grow((void **)&(array), items, sizeof *(array))
+
+/* --- Keys ------------------------------------------------------------------------------------- */
+
+/* The number of a key (made when it is new), -1 for none, -2 when memory ran out. */
+static int32_t keys_number(struct keys *k, const char *text, struct arena *a)
+{
+    if (text == NULL || text[0] == '\0') {
+        return -1;
+    }
+    int32_t low = 0, high = k->n;
+    while (low < high) {
+        int32_t middle = low + (high - low) / 2;
+        int order = strverscmp(text, k->sorted[middle].text); /* R2 before R10 */
+        if (order == 0) {
+            return k->sorted[middle].number;
+        }
+        if (order < 0) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    if ((size_t)k->n == k->room) {
+        size_t more = k->room == 0 ? 16 : 2 * k->room;
+        if (!ARRAY_GROW(k->sorted, more)) {
+            return -2;
+        }
+        k->room = more;
+    }
+    char *copy = arena_strdup(a, text);
+    if (copy == NULL) {
+        return -2;
+    }
+    memmove(&k->sorted[low + 1], &k->sorted[low], (size_t)(k->n - low) * sizeof *k->sorted);
+    k->sorted[low] = (struct key){copy, k->n};
+    return k->n++;
+}
+
+static int32_t slice_number(struct reading *r, const char *id)
+{
+    int32_t number = keys_number(&r->keys[BY_SLICE], id, r->arena);
+    if (number >= 0 && (size_t)number >= r->slices_room) {
+        size_t more = r->slices_room == 0 ? 16 : 2 * r->slices_room;
+        if (!ARRAY_GROW(r->slices, more)) {
+            return -2;
+        }
+        memset(r->slices + r->slices_room, 0, (more - r->slices_room) * sizeof *r->slices);
+        r->slices_room = more;
+    }
+    return number;
+}
+
+/* --- Radio ------------------------------------------------------------------------------------ */
+
+double reading_ratio(double part, double whole)
+{
+    return whole > 0 ? part / whole : NAN;
+}
+
+double reading_bler(const struct radio_sums *sums)
+{
+    return reading_ratio(sums->block_errors, sums->blocks + sums->blocks_retx);
+}
+
+/* One row of the SELECT below: the sums of a slice (or of all: NULL) in one direction. */
+static int radio_add(struct reading *r, sqlite3_stmt *row)
+{
+    const char *direction = (const char *)sqlite3_column_text(row, 1);
+    int d = direction != NULL && strcmp(direction, "dl") == 0 ? DL : UL;
+    int32_t slice = slice_number(r, (const char *)sqlite3_column_text(row, 0));
+    if (slice == -2) {
+        return reading_no_memory(r);
+    }
+    double v[11];
+    for (int i = 0; i < 11; i++) {
+        v[i] = sqlite3_column_double(row, 2 + i);
+    }
+    *(slice < 0 ? &r->radio[d] : &r->slices[slice].radio[d]) =
+        (struct radio_sums){v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10]};
+    return 0;
+}
+
+int reading_radio(struct reading *r)
+{
+    char sql[640];
+    snprintf(sql, sizeof sql,
+             "SELECT slice_id, direction, sum(opportunities), sum(prb_available), sum(prb_used), "
+             "sum(blocks), sum(blocks_retx), sum(block_errors), sum(bytes_scheduled), "
+             "sum(bytes_retx), sum(bytes_payload), sum(bytes_padding), sum(mcs_sum) "
+             "FROM cells%s GROUP BY slice_id, direction ORDER BY slice_id, direction",
+             r->where);
+    sqlite3_stmt *row = NULL;
+    int code = 0;
+    int rc = sqlite3_prepare_v2(r->db, sql, -1, &row, NULL);
+    if (rc == SQLITE_OK) {
+        while (code == 0 && (rc = sqlite3_step(row)) == SQLITE_ROW) {
+            code = radio_add(r, row);
+        }
+    }
+    sqlite3_finalize(row);
+    return code != 0 ? code : rc == SQLITE_DONE ? 0 : read_failed(r);
+}
+
+/* --- Requests --------------------------------------------------------------------------------- */
+
+/* Columns of the reading's SELECT. */
+#define REQUEST_COLUMNS(X)                                                                         \
+    X(status)                                                                                      \
+    X(slice_id)                                                                                    \
+    X(born_ns)                                                                                     \
+    X(server_in_ns)                                                                                \
+    X(first_token_ns)                                                                              \
+    X(last_token_ns)                                                                               \
+    X(done_ns)                                                                                     \
+    X(ue_first_byte_ns)                                                                            \
+    X(queue_ns)                                                                                    \
+    X(transport_ul_in_ns)                                                                          \
+    X(transport_ul_out_ns)                                                                         \
+    X(core_ul_in_ns)                                                                               \
+    X(core_ul_out_ns)                                                                              \
+    X(core_dl_in_ns)                                                                               \
+    X(core_dl_out_ns)                                                                              \
+    X(transport_dl_in_ns)                                                                          \
+    X(transport_dl_out_ns)                                                                         \
+    X(output_tokens)                                                                               \
+    X(uplink_bytes)                                                                                \
+    X(llm_parameters)                                                                              \
+    X(ul_sched_bytes)                                                                              \
+    X(ul_sched_prb)                                                                                \
+    X(ul_bler)
+
+enum request_column {
+#define COLUMN_ENUM(name) C_##name,
+    REQUEST_COLUMNS(COLUMN_ENUM) REQUEST_N_COLUMNS /* the choice of grouping comes behind */
+};
+
+static double column_double(sqlite3_stmt *row, int column)
+{
+    return sqlite3_column_type(row, column) == SQLITE_NULL ? NAN
+                                                           : sqlite3_column_double(row, column);
+}
+
+/* Milliseconds between two stamps; NAN when one is missing. */
+static double column_ms(sqlite3_stmt *row, int from, int to)
+{
+    if (sqlite3_column_type(row, from) == SQLITE_NULL ||
+        sqlite3_column_type(row, to) == SQLITE_NULL) {
+        return NAN;
+    }
+    return ms_of_ns(sqlite3_column_int64(row, to) - sqlite3_column_int64(row, from));
+}
+
+/* Time on the links and in the core; NAN when the chain has neither. */
+static double transport_ms(sqlite3_stmt *row)
+{
+    double sum = NAN;
+    for (int from = C_transport_ul_in_ns; from < C_transport_dl_out_ns; from += 2) {
+        double ms = column_ms(row, from, from + 1);
+        if (!isnan(ms)) {
+            sum = isnan(sum) ? ms : sum + ms;
+        }
+    }
+    return sum;
+}
+
+static double log_of(double x, enum summary_log base)
+{
+    return base == SUMMARY_LOG2 ? log2(x) : base == SUMMARY_LOG10 ? log10(x) : log(x);
+}
+
+/* LAREI and LSEQ of a request (WiLLM paper, appendix G.1 and G.2); NAN where one is not defined:
+ * no uplink grants, no model size, no block error rate. */
+static void request_indices(const struct reading *r, sqlite3_stmt *row, int32_t slice,
+                            double values[QUANTITIES])
+{
+    const struct summary_options *o = r->options;
+    double volume = column_double(row, C_uplink_bytes);
+    double billions = column_double(row, C_llm_parameters) / 1e9;
+    double resources =
+        column_double(row, o->resources == SUMMARY_PRB ? C_ul_sched_prb : C_ul_sched_bytes);
+    double latency_s = values[Q_E2E] / 1e3;
+    double error_rate = o->error_rate == SUMMARY_ERR_UE ? column_double(row, C_ul_bler)
+                        : slice >= 0                    ? reading_bler(&r->slices[slice].radio[UL])
+                                                        : reading_bler(&r->radio[UL]);
+    values[Q_LAREI] =
+        o->omega * reading_ratio(volume * log_of(1 + billions, o->log), resources * latency_s);
+    values[Q_LSEQ] =
+        o->delta * reading_ratio(volume * (1 - error_rate) * sqrt(billions), resources);
+}
+
+static bool values_grow(struct reading *r)
+{
+    size_t more = r->room == 0 ? 1024 : 2 * r->room;
+    for (int q = 0; q < QUANTITIES; q++) {
+        if (!ARRAY_GROW(r->values[q], more)) {
+            return false;
+        }
+    }
+    for (int d = 0; d < DIMENSIONS; d++) {
+        if (!ARRAY_GROW(r->group[d], more)) {
+            return false;
+        }
+    }
+    r->room = more;
+    return true;
+}
+
+static int request_add(struct reading *r, sqlite3_stmt *row, int32_t slice, int32_t choice)
+{
+    if (r->n == r->room && !values_grow(r)) {
+        return reading_no_memory(r);
+    }
+    double v[QUANTITIES];
+    double tokens = column_double(row, C_output_tokens);
+    double decode_ms = column_ms(row, C_first_token_ns, C_last_token_ns);
+    double queue_ns = column_double(row, C_queue_ns);
+    v[Q_E2E] = column_ms(row, C_born_ns, C_done_ns);
+    v[Q_UPLINK] = column_ms(row, C_born_ns, C_server_in_ns);
+    v[Q_DOWNLINK] = column_ms(row, C_last_token_ns, C_done_ns);
+    v[Q_INFERENCE] = column_ms(row, C_server_in_ns, C_last_token_ns);
+    v[Q_QUEUE] = queue_ns / (double)NS_PER_MS;
+    v[Q_TRANSPORT] = transport_ms(row);
+    v[Q_TTFT] = column_ms(row, C_server_in_ns, C_first_token_ns);
+    v[Q_UE_TTFT] = column_ms(row, C_born_ns, C_ue_first_byte_ns);
+    v[Q_TPOT] = tokens >= 2 ? decode_ms / (tokens - 1) : NAN;
+    request_indices(r, row, slice, v);
+    for (int q = 0; q < QUANTITIES; q++) {
+        r->values[q][r->n] = v[q];
+    }
+    r->group[BY_SLICE][r->n] = slice;
+    r->group[BY_CHOICE][r->n] = choice;
+    r->output_tokens += isnan(tokens) ? 0 : tokens;
+    r->n++;
+    return 0;
+}
+
+/* One row of the SELECT. */
+static int request_read(struct reading *r, sqlite3_stmt *row)
+{
+    int32_t slice = slice_number(r, (const char *)sqlite3_column_text(row, C_slice_id));
+    if (slice == -2) {
+        return reading_no_memory(r);
+    }
+    if (slice >= 0) {
+        r->slices[slice].requests++;
+    }
+    const char *status = (const char *)sqlite3_column_text(row, C_status);
+    r->rows++;
+    if (status == NULL || strcmp(status, "completed") != 0) {
+        bool failed = status != NULL && strcmp(status, "failed") == 0;
+        r->failed += failed;
+        r->in_flight += !failed;
+        return 0;
+    }
+    r->completed++;
+    const char *key = (const char *)sqlite3_column_text(row, REQUEST_N_COLUMNS);
+    int32_t choice = keys_number(&r->keys[BY_CHOICE], key, r->arena);
+    return choice == -2 ? reading_no_memory(r) : request_add(r, row, slice, choice);
+}
+
+/* `choice` is the SQL of what to group by. */
+int reading_requests(struct reading *r, const char *choice)
+{
+    char sql[1024];
+    snprintf(sql, sizeof sql, "SELECT ");
+#define COLUMN_SQL(name) strcat(sql, #name ", ");
+    REQUEST_COLUMNS(COLUMN_SQL)
+    size_t at = strlen(sql);
+    snprintf(sql + at, sizeof sql - at, "%s FROM requests%s ORDER BY run_id, request_id", choice,
+             r->where);
+    sqlite3_stmt *row = NULL;
+    int code = 0;
+    int rc = sqlite3_prepare_v2(r->db, sql, -1, &row, NULL);
+    if (rc == SQLITE_OK) {
+        while (code == 0 && (rc = sqlite3_step(row)) == SQLITE_ROW) {
+            code = request_read(r, row);
+        }
+    }
+    sqlite3_finalize(row);
+    if (code == 0 && rc != SQLITE_DONE) {
+        code = read_failed(r);
+    }
+    if (code == 0 && r->n > 0 && (!ARRAY_GROW(r->scratch, r->n) || !ARRAY_GROW(r->order, r->n))) {
+        code = reading_no_memory(r);
+    }
+    return code;
+}
+
+/* --- Runs and GPUs ---------------------------------------------------------------------------- */
+
+/* A run that was killed has no totals; its time is then that of its last completed request. */
+int reading_runs(struct reading *r, struct reading_runs *runs)
+{
+    char sql[1024];
+    snprintf(sql, sizeof sql,
+             "SELECT count(*), sum(complete = 0), min(seed), total(events), total(slots_visited), "
+             "total(arrived), total(completed), total(failed), total(in_flight), "
+             "total(coalesce(sim_ns, (SELECT max(done_ns) FROM requests q WHERE q.run_id = "
+             "runs.run_id))) / 1e9, sum(wall_s), count(*) = count(sim_ns), "
+             "group_concat(DISTINCT scenario), min(version) "
+             "FROM (SELECT * FROM runs%s ORDER BY run_id) runs",
+             r->where);
+    *runs = (struct reading_runs){0};
+    sqlite3_stmt *row = NULL;
+    int rc = sqlite3_prepare_v2(r->db, sql, -1, &row, NULL);
+    if (rc != SQLITE_OK || sqlite3_step(row) != SQLITE_ROW) {
+        sqlite3_finalize(row);
+        return read_failed(r);
+    }
+    int64_t *const integers[] = {&runs->n,         &runs->incomplete,    &runs->seed,
+                                 &runs->events,    &runs->slots_visited, &runs->arrived,
+                                 &runs->completed, &runs->failed,        &runs->in_flight};
+    int column = 0;
+    for (; column < (int)(sizeof integers / sizeof integers[0]); column++) {
+        *integers[column] = sqlite3_column_int64(row, column);
+    }
+    runs->sim_s = sqlite3_column_double(row, column++);
+    runs->wall_s = column_double(row, column++);
+    runs->has_totals = sqlite3_column_int(row, column++) != 0;
+    const char *scenario = (const char *)sqlite3_column_text(row, column++);
+    const char *version = (const char *)sqlite3_column_text(row, column++);
+    runs->scenario = arena_strdup(r->arena, scenario != NULL ? scenario : "");
+    runs->version = arena_strdup(r->arena, version != NULL ? version : "");
+    sqlite3_finalize(row);
+    if (runs->scenario == NULL || runs->version == NULL) {
+        return reading_no_memory(r);
+    }
+    if (runs->n == 0 && r->options->run_id != 0) {
+        return err_input(r->err, r->path, "runs", "no run %" PRId64, r->options->run_id);
+    }
+    return 0;
+}
+
+static int gpu_read(struct reading *r, sqlite3_stmt *row, struct summary_gpu *gpu)
+{
+    const char *names[3];
+    for (int i = 0; i < 3; i++) {
+        const char *text = (const char *)sqlite3_column_text(row, i);
+        names[i] = arena_strdup(r->arena, text != NULL ? text : "");
+        if (names[i] == NULL) {
+            return reading_no_memory(r);
+        }
+    }
+    *gpu = (struct summary_gpu){
+        .id = names[0],
+        .gpu = names[1],
+        .model = names[2],
+        .utilization = reading_ratio(sqlite3_column_double(row, 3), sqlite3_column_double(row, 4)),
+        .mean_batch = reading_ratio(sqlite3_column_double(row, 5), sqlite3_column_double(row, 6)),
+        .kv_pool_bytes = sqlite3_column_int64(row, 7),
+        .kv_peak_bytes = sqlite3_column_int64(row, 8),
+        .preemptions = sqlite3_column_int64(row, 9),
+        .refused = sqlite3_column_int64(row, 10),
+    };
+    return 0;
+}
+
+int reading_gpus(struct reading *r, struct summary_gpu **gpus, size_t *n)
+{
+    char sql[512];
+    snprintf(sql, sizeof sql,
+             "SELECT server, min(gpu), min(llm_model), total(busy_ns), total(span_ns), "
+             "total(batch_sum), total(steps), max(kv_pool_bytes), max(kv_peak_bytes), "
+             "total(preemptions), total(refused), count(*) OVER () FROM gpus%s "
+             "GROUP BY server ORDER BY server",
+             r->where);
+    *n = 0;
+    *gpus = NULL;
+    sqlite3_stmt *row = NULL;
+    int rc = sqlite3_prepare_v2(r->db, sql, -1, &row, NULL);
+    int code = 0;
+    if (rc == SQLITE_OK) {
+        while (code == 0 && (rc = sqlite3_step(row)) == SQLITE_ROW) {
+            if (*gpus == NULL) {
+                *gpus = arena_array(r->arena, (size_t)sqlite3_column_int64(row, 11), sizeof **gpus);
+            }
+            code = *gpus == NULL ? reading_no_memory(r) : gpu_read(r, row, &(*gpus)[(*n)++]);
+        }
+    }
+    sqlite3_finalize(row);
+    return code != 0 ? code : rc == SQLITE_DONE ? 0 : read_failed(r);
+}
+
+/* --- The whole reading -------------------------------------------------------------------------
+ */
+
+struct reading reading_of(struct store *s, const struct summary_options *o, struct arena *a,
+                          struct err *e)
+{
+    struct reading r = {
+        .db = store_db(s), .path = store_path(s), .options = o, .arena = a, .err = e};
+    if (o->run_id != 0) {
+        snprintf(r.where, sizeof r.where, " WHERE run_id = %" PRId64, o->run_id);
+    }
+    return r;
+}
+
+void reading_free(struct reading *r)
+{
+    for (int q = 0; q < QUANTITIES; q++) {
+        free(r->values[q]);
+    }
+    for (int d = 0; d < DIMENSIONS; d++) {
+        free(r->group[d]);
+        free(r->keys[d].sorted);
+    }
+    free(r->scratch);
+    free(r->order);
+    free(r->slices);
+}

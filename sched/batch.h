@@ -1,0 +1,240 @@
+/* batch.h - batching policies: what a serving engine runs in its next step.
+ *
+ * Two halves. A *policy* decides: it reads a view, fills an action and owns only its own state;
+ * it never computes a time. A *batch* is the state machine that every server has whatever its
+ * policy: it keeps requests, queues and KV blocks, asks the policy, checks that the answer keeps
+ * the contract, and carries it out. A server (sim/server.c) adds the clock:
+ *
+ *   on arrival        batch_arrive(); when idle: step
+ *   step              action = batch_decide(now); none: idle
+ *                     an event at now + batch_run_ns(action->steps)
+ *   on arrival while  steps = batch_steps_until(now - started) are all that this run does:
+ *   a run is under    the event moves to started + batch_run_ns(steps)
+ *   way
+ *   on the event      batch_advance(steps); finished requests leave; step
+ *
+ * Time that a token appears: started + batch_run_ns(k) for the k-th step of the run.
+ *
+ * A request knows prompt + generated tokens. `computed` of them are in the KV cache. Running
+ * t of the others in a step adds t to `computed`; when all known tokens are computed the step
+ * ends with one more generated token. So a prompt of p tokens is prefilled with p tokens in one
+ * or several steps, the last of which gives the first token of the answer; a decode step runs 1
+ * token; the last token generated is never computed. A preempted request drops its KV and
+ * computes prompt + generated again (recompute).
+ *
+ *                batch_arrive                 admit (batch_decide)
+ *   [new] ------------------> WAITING ------------------------------> RUNNING
+ *     |                          ^                                    |    |
+ *     | batch_arrive             '------------------------------------'    | output_tokens
+ *     v                            preempt (batch_decide): KV given back   v generated (advance)
+ *   [refused]                                                              DONE
+ *
+ * Invariants (tests/sched/batch.c names them):
+ *   B1 KV blocks in use are the sum of what running requests hold and never exceed the pool;
+ *   B2 every accepted request finishes, once, with exactly output_tokens generated;
+ *   B3 no token is lost or made: tokens run = prompt + output - 1 + those dropped by preemption;
+ *   B4 a request is in exactly one of: waiting, running, done;
+ *   B5 a run of `steps` steps leaves the same state as that many decisions of one step;
+ *   B6 a policy's limits hold: sequences running, tokens per step, requests waiting;
+ *   B7 decisions are a function of the view and of earlier decisions alone.
+ */
+#ifndef SCHED_BATCH_H
+#define SCHED_BATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/pool.h"
+#include "models/kv_pool.h"
+#include "models/llm.h"
+
+enum batch_state { BATCH_WAITING, BATCH_RUNNING, BATCH_DONE };
+
+struct batch_request {
+    /* the owner's: given to batch_arrive() */
+    uint64_t owner; /* whatever names the request to the server */
+    int64_t arrived_ns;
+    int32_t slice;         /* -1: none */
+    double priority;       /* larger is more urgent; 1 when nothing says otherwise */
+    int64_t prompt_tokens; /* image tokens included, >= 1 */
+    int64_t vision_passes; /* of the image encoder, before the first prompt token */
+    int64_t output_tokens; /* wanted, >= 1 */
+
+    /* the batch's */
+    enum batch_state state;
+    uint64_t sequence; /* order of arrival */
+    int64_t computed;  /* tokens in the KV cache */
+    int64_t generated; /* tokens of the answer so far */
+    int64_t kv_blocks; /* held */
+    int64_t kv_reserved; /* blocks that it holds at least while it runs */
+    bool seen;         /* the image encoder has run */
+    int32_t preemptions;
+};
+
+/* Tokens that are known and not computed: 1 when the request decodes. */
+static inline int64_t batch_left(const struct batch_request *r)
+{
+    return r->prompt_tokens + r->generated - r->computed;
+}
+
+/* A request whose next step is a decode step: its prompt is computed and nothing was dropped. */
+static inline bool batch_decodes(const struct batch_request *r)
+{
+    return r->generated > 0 && batch_left(r) == 1;
+}
+
+struct batch_view {
+    int64_t now_ns;
+    const struct batch_request *requests; /* by handle */
+    const uint32_t *waiting;              /* handles: preempted ones first, then by arrival */
+    int32_t n_waiting;
+    const uint32_t *running; /* handles in the order of admission */
+    int32_t n_running;
+    int64_t kv_total, kv_free, block_tokens; /* blocks */
+};
+
+/* Blocks that a request with `tokens` tokens in the cache holds. */
+static inline int64_t batch_blocks(const struct batch_view *view, int64_t tokens)
+{
+    return (tokens + view->block_tokens - 1) / view->block_tokens;
+}
+
+struct batch_admit {
+    int32_t waiting;        /* index into view->waiting, increasing */
+    int64_t reserve_tokens; /* KV to take now and hold; 0: blocks are taken as tokens come */
+};
+
+struct batch_work {
+    uint32_t request; /* running, admitted ones included; at most once */
+    int64_t tokens;   /* from 1 to batch_left() */
+};
+
+/* What the policy answers. The arrays have room for max_running entries. The batch carries it
+ * out in this order: preempt, admit, work. */
+struct batch_action {
+    int32_t *preempt; /* indices into view->running, any order */
+    int32_t n_preempt;
+    struct batch_admit *admit;
+    int32_t n_admit;
+    struct batch_work *work;
+    int32_t n_work;
+    /* How many times this same work may be repeated when nothing arrives. More than 1 only when
+     * every work is a decode step and nothing is admitted or preempted; no request may finish
+     * before the last of these steps, and their KV blocks must fit. */
+    int64_t steps;
+};
+
+struct batch_policy {
+    const char *word;
+    const char *doc;
+    const struct json_spec *options; /* NULL: none */
+    /* State for one server. `options` NULL: all defaults. NULL: out of memory. */
+    void *(*create)(const void *options);
+    void (*destroy)(void *state);
+    int32_t (*max_running)(const void *state);
+    /* May this request join the queue? It is not in the view yet. */
+    bool (*accept)(const void *state, const struct batch_view *view,
+                   const struct batch_request *request);
+    /* Fills the (empty, steps = 1) action. When something runs or waits, some work must come
+     * out: a server has no other event to wake it. */
+    void (*decide)(void *state, const struct batch_view *view, struct batch_action *action);
+};
+
+/* All policies; NULL-terminated. */
+extern const struct batch_policy *const batch_policies[];
+
+/* The policy of that word, or NULL. */
+const struct batch_policy *batch_policy_find(const char *word);
+
+/* For the scenario loader: one variant per policy, ended by word NULL, in the order of
+ * batch_policies. */
+extern const struct json_variant batch_policy_variants[];
+
+struct batch_stats {
+    int64_t steps;
+    int64_t sequence_steps; /* sum over steps of the sequences in the step */
+    int64_t prefill_tokens; /* prompt tokens run, recomputed ones included */
+    int64_t decode_tokens;  /* tokens generated */
+    int64_t dropped_tokens; /* computed tokens lost to preemption */
+    int64_t preemptions, accepted, refused, finished;
+};
+
+/* The state machine. Members may be read by the server; only batch_*() write them. */
+struct batch {
+    const struct batch_policy *policy;
+    void *state;
+    struct kv_pool kv;
+    struct pool requests; /* struct batch_request */
+    int32_t max_running;
+
+    uint32_t *waiting; /* waiting[head .. head + n_waiting) */
+    int32_t head, n_waiting, waiting_room;
+    uint32_t *running;
+    int32_t n_running;
+    uint32_t *finished; /* by the last batch_advance(), in the order of admission */
+    int32_t n_finished;
+
+    struct batch_action action; /* the last decision */
+    int64_t vision_passes;      /* of its first step */
+    int64_t n_decode, context_tokens; /* its decoding sequences and their contexts */
+    struct llm_chunk *chunks;         /* its prompt chunks */
+    int32_t n_chunks;
+    uint64_t arrivals;
+    struct batch_stats stats;
+};
+
+/* An empty batch whose KV pool holds kv_tokens. `options` as for create(). */
+int batch_init(struct batch *b, const struct batch_policy *policy, const void *options,
+               int64_t kv_tokens, int64_t block_tokens, struct err *e);
+void batch_free(struct batch *b);
+
+/* Why a request was refused; BATCH_ACCEPTED: it was not. */
+enum batch_verdict {
+    BATCH_ACCEPTED,
+    BATCH_TOO_LONG,   /* its prompt and answer never fit into the KV pool */
+    BATCH_QUEUE_FULL, /* the policy does not take it */
+    BATCH_NO_MEMORY,  /* of the simulator: the run is void */
+};
+
+/* A request arrives (the owner's members of *request are read). It waits; *handle names it until
+ * the batch_decide() after it finished. */
+enum batch_verdict batch_arrive(struct batch *b, int64_t now_ns,
+                                const struct batch_request *request, uint32_t *handle);
+
+/* Asks the policy and carries out preemptions and admissions. NULL: nothing to run. Not to be
+ * called while a run is under way. */
+const struct batch_action *batch_decide(struct batch *b, int64_t now_ns);
+
+/* Time of the first `steps` steps of the decided run, ns; steps <= action->steps. */
+int64_t batch_run_ns(const struct batch *b, const struct llm_cost *cost, int64_t steps);
+
+/* Steps after which a run interrupted `elapsed_ns` after its start ends: from 1 to
+ * action->steps. */
+int64_t batch_steps_until(const struct batch *b, const struct llm_cost *cost, int64_t elapsed_ns);
+
+/* The run did `steps` of its steps: tokens are computed and generated; finished requests stand in
+ * b->finished and can be read until the next batch_decide(). */
+void batch_advance(struct batch *b, int64_t steps);
+
+static inline const struct batch_request *batch_at(const struct batch *b, uint32_t handle)
+{
+    return pool_at(&b->requests, handle);
+}
+
+/* Nothing waits and nothing runs. */
+static inline bool batch_idle(const struct batch *b)
+{
+    return b->n_waiting == 0 && b->n_running == 0;
+}
+
+/* The policies. */
+extern const struct batch_policy batch_fifo, batch_static, batch_parallel_slots, batch_continuous;
+
+/* For policies: the steps for which all running requests may decode together - until the first
+ * finishes or the blocks run out - when each of them decodes; 0 when not even one step fits. */
+int64_t batch_decode_steps(const struct batch_view *view);
+
+#endif
