@@ -100,34 +100,38 @@ int err_memory(struct err *e, const char *what)
     return err_plain(e, ERR_MEMORY, "out of memory: %s", what);
 }
 
+struct code {
+    int code;
+    int status;
+    const char *name;
+};
+
+static const struct code codes[] = {{0, 0, "OK"},
+#define ERR_ROW(name, value, status, text) {name, status, #name},
+                                    ERR_LIST(ERR_ROW)
+#undef ERR_ROW
+};
+
+static const struct code *code_find(int code)
+{
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        if (codes[i].code == code) {
+            return &codes[i];
+        }
+    }
+    return NULL;
+}
+
 int err_exit_status(int code)
 {
-    switch (code) {
-    case 0:
-        return 0;
-#define ERR_STATUS(name, value, status, text)                                                      \
-    case name:                                                                                     \
-        return status;
-        ERR_LIST(ERR_STATUS)
-#undef ERR_STATUS
-    default:
-        return 1;
-    }
+    const struct code *found = code_find(code);
+    return found != NULL ? found->status : 1;
 }
 
 const char *err_name(int code)
 {
-    switch (code) {
-    case 0:
-        return "OK";
-#define ERR_NAME(name, value, status, text)                                                        \
-    case name:                                                                                     \
-        return #name;
-        ERR_LIST(ERR_NAME)
-#undef ERR_NAME
-    default:
-        return "unknown error";
-    }
+    const struct code *found = code_find(code);
+    return found != NULL ? found->name : "unknown error";
 }
 
 static int letter(char c)

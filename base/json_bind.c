@@ -255,7 +255,8 @@ static int bind_choice(struct binder *b, const cJSON *node, const struct json_fi
     if (spec == NULL) {
         static const struct json_field none[] = {{.key = NULL}};
         static const struct json_spec nothing = {.name = "", .fields = none};
-        return bind_object(b, node, &nothing, f->kind_key, NULL);
+        char no_options = 0;
+        return bind_object(b, node, &nothing, f->kind_key, &no_options);
     }
     choice->options = arena_alloc(b->arena, spec->size);
     if (choice->options == NULL) {
@@ -363,9 +364,7 @@ static int bind_object(struct binder *b, const cJSON *node, const struct json_sp
     if (rc != 0) {
         return rc;
     }
-    if (object != NULL) {
-        memset(object, 0, spec->size);
-    }
+    memset(object, 0, spec->size);
     size_t mark = b->place.length;
     for (const struct json_field *f = spec->fields; f->key != NULL; f++) {
         const cJSON *value = cJSON_GetObjectItemCaseSensitive(node, f->key);

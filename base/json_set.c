@@ -9,7 +9,7 @@
 #include "base/text.h"
 
 struct setter {
-    char **steps; /* the path's keys and indices */
+    const char *steps[JSON_DEPTH_MAX]; /* the path's keys and indices */
     size_t n;
     const cJSON *value;
     struct text place; /* the steps taken so far, for messages */
@@ -113,17 +113,17 @@ static int set_at(struct setter *s, cJSON *node, size_t step)
 /* Cuts `path` into steps, in place: "ues[2].count" and "ues.2.count" are the same. */
 static int path_split(struct setter *s, char *path)
 {
-    char *steps_end = path;
-    while (*steps_end != '\0') {
-        char *begin = steps_end;
-        size_t length = strcspn(begin, ".[]");
-        char stop = begin[length];
-        steps_end = begin + length + (stop != '\0' ? 1 : 0);
-        begin[length] = '\0';
-        if (stop == ']' && (*steps_end == '.' || *steps_end == '[')) {
-            steps_end++;
+    char *rest = path;
+    do {
+        char *step = rest;
+        size_t length = strcspn(step, ".[]");
+        char stop = step[length];
+        rest = step + length + (stop != '\0' ? 1 : 0);
+        step[length] = '\0';
+        if (stop == ']' && (*rest == '.' || *rest == '[')) {
+            rest++;
         }
-        if (length == 0 || (stop == '.' && *steps_end == '\0')) {
+        if (length == 0 || (stop == '.' && *rest == '\0')) {
             return err_input(s->e, "--set", NULL,
                              "a step of the path is empty; write PATH=VALUE, such as "
                              "ues.0.count=3");
@@ -132,8 +132,8 @@ static int path_split(struct setter *s, char *path)
             return err_input(s->e, "--set", NULL, "a path of more than %d steps; shorten it",
                              JSON_DEPTH_MAX);
         }
-        s->steps[s->n++] = begin;
-    }
+        s->steps[s->n++] = step;
+    } while (*rest != '\0');
     return 0;
 }
 
@@ -157,8 +157,7 @@ int json_set(struct cJSON *root, const char *assignment, struct err *e)
     if (path == NULL) {
         return err_memory(e, "reading a path");
     }
-    char *steps[JSON_DEPTH_MAX];
-    struct setter s = {.steps = steps, .e = e};
+    struct setter s = {.e = e};
     cJSON *value = NULL;
     int rc = path_split(&s, path);
     if (rc == 0) {

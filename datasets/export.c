@@ -5,9 +5,9 @@
 #include <inttypes.h>
 #include <sqlite3.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "datasets/schema.h"
 
 enum {
@@ -18,24 +18,14 @@ enum {
 };
 
 struct cell_text {
-    const char *chars; /* not terminated where it was cut */
+    const char *chars;
     size_t bytes;
     char number[NUMBER_BYTES];
 };
 
-/* The fewest digits, 15 to 17, that read back as the same double. */
-static void print_double(double value, char out[NUMBER_BYTES])
-{
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(out, NUMBER_BYTES, "%.*g", digits, value);
-        if (strtod(out, NULL) == value) {
-            return;
-        }
-    }
-}
-
 static void cell_read(sqlite3_stmt *row, int column, struct cell_text *cell)
 {
+    struct text number;
     cell->chars = cell->number;
     switch (sqlite3_column_type(row, column)) {
     case SQLITE_NULL:
@@ -46,7 +36,10 @@ static void cell_read(sqlite3_stmt *row, int column, struct cell_text *cell)
                  (int64_t)sqlite3_column_int64(row, column));
         break;
     case SQLITE_FLOAT:
-        print_double(sqlite3_column_double(row, column), cell->number);
+        number = (struct text){0};
+        text_add_number(&number, sqlite3_column_double(row, column));
+        memcpy(cell->number, number.chars, NUMBER_BYTES);
+        cell->number[NUMBER_BYTES - 1] = '\0';
         break;
     default:
         cell->chars = (const char *)sqlite3_column_text(row, column);
@@ -104,42 +97,42 @@ static bool utf8_continues(char c)
     return ((unsigned char)c & 0xc0) == 0x80;
 }
 
-/* Characters in chars[0..bytes). */
-static int text_width(const char *chars, size_t bytes)
-{
-    int width = 0;
-    for (size_t i = 0; i < bytes; i++) {
-        width += utf8_continues(chars[i]) ? 0 : 1;
-    }
-    return width;
-}
+/* How a cell stands in the aligned form: its first bytes, then dots where it was cut. */
+struct cell_view {
+    size_t bytes;
+    const char *dots;
+    int width; /* characters */
+};
 
-/* Cuts a cell to TEXT_WIDTH_MAX characters. Returns whether it was longer. */
-static bool text_cut(struct cell_text *cell)
+static struct cell_view cell_view(const struct cell_text *cell)
 {
-    int width = 0;
-    for (size_t i = 0; i < cell->bytes; i++) {
-        width += utf8_continues(cell->chars[i]) ? 0 : 1;
-        if (width > TEXT_WIDTH_MAX) {
-            cell->bytes = i;
-            return true;
+    struct cell_view v = {0, "", 0};
+    size_t kept = 0; /* bytes of the first TEXT_WIDTH_MAX - 3 characters */
+    for (; v.bytes < cell->bytes; v.bytes++) {
+        if (utf8_continues(cell->chars[v.bytes])) {
+            continue;
         }
+        if (v.width == TEXT_WIDTH_MAX) {
+            return (struct cell_view){kept, "...", TEXT_WIDTH_MAX};
+        }
+        if (v.width == TEXT_WIDTH_MAX - 3) {
+            kept = v.bytes;
+        }
+        v.width++;
     }
-    return false;
+    return v;
 }
 
-static void text_put(FILE *out, struct cell_text *cell, int width, bool right, bool last)
+static void cell_put(FILE *out, const struct cell_text *cell, int width, bool right, bool last)
 {
-    bool cut = text_cut(cell);
-    int blanks = width - text_width(cell->chars, cell->bytes);
+    struct cell_view v = cell_view(cell);
+    int blanks = width - v.width;
     fprintf(out, "%*s", right ? blanks : 0, "");
-    for (size_t i = 0; i < cell->bytes; i++) {
+    for (size_t i = 0; i < v.bytes; i++) {
         unsigned char c = (unsigned char)cell->chars[i];
-        bool dots = cut && i + 3 >= cell->bytes;
-        putc(dots ? '.' : c < 0x20 || c == 0x7f ? '?' : c, out);
+        putc(c < 0x20 || c == 0x7f ? '?' : c, out);
     }
-    fprintf(out, "%*s", right || last ? 0 : blanks, "");
-    fputs(last ? "\n" : "  ", out);
+    fprintf(out, "%s%*s%s", v.dots, right || last ? 0 : blanks, "", last ? "\n" : "  ");
 }
 
 struct text_layout {
@@ -152,8 +145,7 @@ static void text_measure(sqlite3_stmt *row, int n, struct text_layout *layout)
     struct cell_text cell;
     for (int i = 0; i < n; i++) {
         cell_read(row, i, &cell);
-        text_cut(&cell);
-        int width = text_width(cell.chars, cell.bytes);
+        int width = cell_view(&cell).width;
         layout->widths[i] = width > layout->widths[i] ? width : layout->widths[i];
     }
 }
@@ -163,7 +155,7 @@ static void text_header(FILE *out, sqlite3_stmt *rows, int n, const struct text_
     for (int i = 0; i < n; i++) {
         struct cell_text cell = {.chars = sqlite3_column_name(rows, i)};
         cell.bytes = strlen(cell.chars);
-        text_put(out, &cell, layout->widths[i], layout->right[i], i + 1 == n);
+        cell_put(out, &cell, layout->widths[i], layout->right[i], i + 1 == n);
     }
 }
 
@@ -172,7 +164,7 @@ static void text_row(FILE *out, sqlite3_stmt *row, int n, const struct text_layo
     struct cell_text cell;
     for (int i = 0; i < n; i++) {
         cell_read(row, i, &cell);
-        text_put(out, &cell, layout->widths[i], layout->right[i], i + 1 == n);
+        cell_put(out, &cell, layout->widths[i], layout->right[i], i + 1 == n);
     }
 }
 

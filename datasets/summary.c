@@ -18,6 +18,52 @@ static int double_compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* The bits of a double as an integer of the same order: a negative number has all of them turned
+ * over, another only its sign. */
+static uint64_t ordered_bits(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits >> 63 != 0 ? ~bits : bits | UINT64_C(1) << 63;
+}
+
+/* Sorts values[0..n) (no NAN) with room for as many in `spare`; returns which of the two holds
+ * them. Byte by byte from the lowest, passing over bytes that all have in common: qsort() took most
+ * of the time of a summary of 10^6 requests. */
+static double *values_sort(double *values, double *spare, size_t n)
+{
+    enum { FEW = 512, BYTES = sizeof(double), BYTE_VALUES = 256 };
+    if (n < FEW) {
+        qsort(values, n, sizeof *values, double_compare);
+        return values;
+    }
+    size_t counts[BYTES][BYTE_VALUES] = {0};
+    for (size_t i = 0; i < n; i++) {
+        uint64_t bits = ordered_bits(values[i]);
+        for (int byte = 0; byte < BYTES; byte++) {
+            counts[byte][bits >> 8 * byte & 0xff]++;
+        }
+    }
+    for (int byte = 0; byte < BYTES; byte++) {
+        size_t *at = counts[byte], sum = 0;
+        if (at[ordered_bits(values[0]) >> 8 * byte & 0xff] == n) {
+            continue;
+        }
+        for (int v = 0; v < BYTE_VALUES; v++) {
+            size_t count = at[v];
+            at[v] = sum;
+            sum += count;
+        }
+        for (size_t i = 0; i < n; i++) {
+            spare[at[ordered_bits(values[i]) >> 8 * byte & 0xff]++] = values[i];
+        }
+        double *swap = values;
+        values = spare;
+        spare = swap;
+    }
+    return values;
+}
+
 /* Statistics of quantity q over the requests order[0..n). */
 static struct summary_stat stat_of(const struct reading *r, enum quantity q, const size_t *order,
                                    size_t n)
@@ -34,14 +80,14 @@ static struct summary_stat stat_of(const struct reading *r, enum quantity q, con
     if (known == 0) {
         return (struct summary_stat){0, NAN, NAN, NAN, NAN, NAN};
     }
-    qsort(r->scratch, known, sizeof *r->scratch, double_compare);
+    const double *sorted = values_sort(r->scratch, r->scratch + r->n, known);
     return (struct summary_stat){
         .n = (int64_t)known,
         .mean = sum / (double)known,
-        .p50 = gsl_stats_quantile_from_sorted_data(r->scratch, 1, known, 0.50),
-        .p95 = gsl_stats_quantile_from_sorted_data(r->scratch, 1, known, 0.95),
-        .p99 = gsl_stats_quantile_from_sorted_data(r->scratch, 1, known, 0.99),
-        .max = r->scratch[known - 1],
+        .p50 = gsl_stats_quantile_from_sorted_data(sorted, 1, known, 0.50),
+        .p95 = gsl_stats_quantile_from_sorted_data(sorted, 1, known, 0.95),
+        .p99 = gsl_stats_quantile_from_sorted_data(sorted, 1, known, 0.99),
+        .max = sorted[known - 1],
     };
 }
 

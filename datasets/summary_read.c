@@ -313,7 +313,8 @@ int reading_requests(struct reading *r, const char *choice)
     if (code == 0 && rc != SQLITE_DONE) {
         code = read_failed(r);
     }
-    if (code == 0 && r->n > 0 && (!ARRAY_GROW(r->scratch, r->n) || !ARRAY_GROW(r->order, r->n))) {
+    if (code == 0 && r->n > 0 &&
+        (!ARRAY_GROW(r->scratch, 2 * r->n) || !ARRAY_GROW(r->order, r->n))) {
         code = reading_no_memory(r);
     }
     return code;

@@ -70,8 +70,8 @@ struct reading {
     double *values[QUANTITIES];
     int32_t *group[DIMENSIONS]; /* number of its key, -1: none */
     struct keys keys[DIMENSIONS];
-    double *scratch;
-    size_t *order; /* indices of a selection */
+    double *scratch; /* room for 2n values */
+    size_t *order;   /* indices of a selection */
 
     struct slice_sums *slices; /* by number of the slice's key */
     size_t slices_room;

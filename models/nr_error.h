@@ -1,9 +1,10 @@
 /* nr_error.h - transport-block errors: from (MCS, size, SNR) to a probability.
  *
  * SNR is Es/N0 per resource element, AWGN. HARQ enters as a gain in dB after n transmissions
- * (incremental redundancy with RV 0,2,3,1, or chase combining), by code rate. The parameters are
- * fitted by tools/fit_bler.c to published link-level simulations and ship as a table
- * (models/nr_error_table.inc); docs/models.md has the form, the data and the errors.
+ * (incremental redundancy with RV 0,2,3,1, or chase combining), by modulation and code rate. The
+ * parameters are fitted by tools/fit_bler.c and fit_harq.c to published link-level simulations and
+ * ship as tables (models/nr_error_table.inc, nr_harq_table.inc); docs/models/radio-phy.md has the
+ * form, the data and the errors.
  */
 #ifndef MODELS_NR_ERROR_H
 #define MODELS_NR_ERROR_H
@@ -18,7 +19,8 @@ enum nr_decoder {
 enum nr_combining { NR_COMBINING_IR, NR_COMBINING_CHASE };
 
 /* What does not change from block to block: the SNR at which half of the blocks fail and how
- * steeply the curve falls. Filled once per (MCS, size), used per block. */
+ * steeply the curve falls, BLER = Q(slope (SNR - snr50)). Filled once per (MCS, size), used per
+ * block. */
 struct nr_error_curve {
     double snr50_db;
     double slope_per_db;
@@ -41,7 +43,8 @@ double nr_harq_gain_db(enum nr_combining combining, int qm, int r_x10240, int n_
  * (38.214 5.2.2.1) for a block of 12 x 13 x n_prb resource elements at this SNR. */
 int nr_cqi_of_snr(enum nr_decoder decoder, int cqi_table, double snr_db, int n_prb);
 
-/* Highest MCS of a table whose spectral efficiency does not exceed that of the CQI. */
+/* Highest MCS of a table whose spectral efficiency does not exceed that of the CQI; 0, the most
+ * robust, when all do (also for CQI 0); -1 for an unknown MCS table. */
 int nr_mcs_of_cqi(int mcs_table, int cqi_table, int cqi);
 
 /* Effective SNR of resource elements with different SNRs: mean mutual information per coded bit

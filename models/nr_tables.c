@@ -1,8 +1,8 @@
 /* nr_tables.c - the MCS and CQI tables of 3GPP TS 38.214 as numbers: {Qm, 10 x 1024 x R}. */
 #include "models/nr_tables.h"
 
-/* Table 5.1.3.1-1 (64QAM). Indices 29 to 31 name no code rate (retransmissions) and are left out
- * of all three tables. */
+/* Table 5.1.3.1-1 (64QAM). The last indices (29 to 31, in the 256QAM table 28 to 31) name no
+ * code rate, only a modulation for retransmissions, and are left out. */
 static const struct nr_mcs mcs_64qam[] = {
     {2, 1200}, {2, 1570}, {2, 1930}, {2, 2510}, {2, 3080}, {2, 3790}, {2, 4490}, {2, 5260},
     {2, 6020}, {2, 6790}, {4, 3400}, {4, 3780}, {4, 4340}, {4, 4900}, {4, 5530}, {4, 6160},

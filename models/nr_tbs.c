@@ -85,12 +85,15 @@ double nr_tbs_info_bits(int32_t tbs_bits)
     int log2_bits = floor_log2(tbs_bits);
     if (tbs_bits > SMALL_INFO) { /* N'_info is rounded to a step, the size then a little up */
         int32_t step = 1 << (log2_bits - 5);
-        return tbs_bits / step * step + 24.0;
+        int32_t quantised = tbs_bits / step * step;
+        return quantised + 24.0;
     }
     /* N_info is cut down to a step, then taken up to the next size of the table. */
     int32_t step = log2_bits > 9 ? 1 << (log2_bits - 6) : 8;
     int32_t below = small_tbs[small_tbs_index(tbs_bits) - 1];
-    return ((below / step + 1) * step + (tbs_bits / step + 1) * step) / 2.0;
+    int32_t low = (below / step + 1) * step;
+    int32_t high = (tbs_bits / step + 1) * step;
+    return (low + high) / 2.0;
 }
 
 int nr_base_graph(int32_t tbs_bits, int r_x10240)

@@ -69,7 +69,6 @@ struct batch_request {
     int64_t computed;  /* tokens in the KV cache */
     int64_t generated; /* tokens of the answer so far */
     int64_t kv_blocks; /* held */
-    int64_t kv_reserved; /* blocks that it holds at least while it runs */
     bool seen;         /* the image encoder has run */
     int32_t preemptions;
 };
@@ -177,8 +176,8 @@ struct batch {
     uint32_t *finished; /* by the last batch_advance(), in the order of admission */
     int32_t n_finished;
 
-    struct batch_action action; /* the last decision */
-    int64_t vision_passes;      /* of its first step */
+    struct batch_action action;       /* the last decision */
+    int64_t vision_passes;            /* of its first step */
     int64_t n_decode, context_tokens; /* its decoding sequences and their contexts */
     struct llm_chunk *chunks;         /* its prompt chunks */
     int32_t n_chunks;
@@ -230,8 +229,10 @@ static inline bool batch_idle(const struct batch *b)
     return b->n_waiting == 0 && b->n_running == 0;
 }
 
-/* The policies. */
+/* The policies, and what each may be told. */
 extern const struct batch_policy batch_fifo, batch_static, batch_parallel_slots, batch_continuous;
+extern const struct json_spec batch_fifo_options, batch_static_options;
+extern const struct json_spec batch_parallel_slots_options, batch_continuous_options;
 
 /* For policies: the steps for which all running requests may decode together - until the first
  * finishes or the blocks run out - when each of them decodes; 0 when not even one step fits. */

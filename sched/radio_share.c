@@ -297,10 +297,10 @@ void radio_share_reserve(struct radio_share *s)
     for (int32_t i = 0; s->enforced && i < s->n_slices; i++) {
         const struct slice *slice = &s->slices->slices[i];
         struct radio_node *node = &s->nodes[i];
-        int32_t own = slice_prb(slice->dedicated_ratio, n_prb) - node->used - node->reach;
         if (slice->parent >= 0) {
             continue;
         }
+        int32_t own = slice_prb(slice->dedicated_ratio, n_prb) - node->used - node->reach;
         int32_t of_fruits = 0;
         for (int32_t j = 0; j < s->n_slices; j++) {
             const struct slice *fruit = &s->slices->slices[j];
@@ -313,9 +313,9 @@ void radio_share_reserve(struct radio_share *s)
         /* Within the branch no other fruit gets it; outside, no other branch. */
         node->max -= at_most(of_fruits, node->max);
         node->min = at_most(node->min, node->max);
-        int32_t spare = slice_prb(slice->min_ratio, n_prb) - node->used - node->reach;
-        int32_t reserved = at_most(at_least(own, of_fruits), at_least(spare, 0));
-        s->left -= at_most(at_least(reserved, 0), s->left);
+        /* Idle grants may have used what nobody's minimum asked for. */
+        int32_t spare = at_least(s->left - unmet_minima(s), 0);
+        s->left -= at_most(at_least(own, of_fruits), spare);
     }
     /* The maxima are those of this slot only. */
     s->limits_prb = -1;

@@ -41,7 +41,8 @@
 
 #define CELL_HARQ_MAX   16
 #define CELL_ROUNDS_MAX 8
-#define CELL_PRB_WORDS  5 /* 275 PRB at most, 38.101-1 table 5.3.2-1 */
+#define CELL_BLOCKS_MAX 64 /* UEs in one slot */
+#define CELL_PRB_WORDS  5  /* 275 PRB at most, 38.101-1 table 5.3.2-1 */
 
 struct scenario;
 struct scenario_radio;
@@ -52,7 +53,7 @@ struct cell_plan {
     int32_t carrier_prb;
     int32_t used; /* PRB packed so far; also the first free one */
     int32_t grants_left;
-    struct harq *blocks[64];
+    struct harq *blocks[CELL_BLOCKS_MAX];
     int32_t n;
 };
 
@@ -265,6 +266,11 @@ void cell_act(struct cell *cell, int64_t slot, struct action action);
 /* Asks for a visit of the first slot that begins after now. */
 void cell_wake(struct cell *cell);
 void cell_mark(struct cell *cell, enum radio_direction d, const struct ue_radio *u, bool active);
+/* What is the same in every view. */
+void cell_view_ue(struct cell *cell, struct ue_radio *u, enum radio_direction d,
+                  struct radio_ue_view *v);
+
+/* cell_block.c */
 /* One transmission of a block in `slot`: true when it does not decode. */
 bool cell_transmission_fails(struct cell *cell, struct ue_radio *u, enum radio_direction d,
                              struct harq *h, int64_t slot);
@@ -274,9 +280,6 @@ void cell_count_payload(struct cell *cell, enum radio_direction d, int slice, in
 /* After the last round: frees the process and hands what it carried to RLC. */
 void cell_block_lost(struct cell *cell, struct ue_radio *u, enum radio_direction d,
                      uint8_t process);
-/* Kind of symbols for a retransmission in this slot and its PRB; 0 PRB when the size is not
- * possible there. */
-int cell_retx_prb(const struct cell *cell, enum radio_direction d, const struct harq *h, int kind);
 /* Packs a block into the plan, or notes where the policy has put it (prb_start >= 0). */
 void cell_plan_add(struct cell_plan *plan, struct harq *h, int32_t prb_start);
 /* Sends a waiting retransmission if it fits; the process's number, or -1. */
@@ -290,9 +293,6 @@ int32_t cell_ask_policy(struct cell *cell, struct cell_plan *plan, enum radio_di
 /* Fills a free process of a UE for a grant. */
 struct harq *cell_new_block(struct cell *cell, struct cell_plan *plan, enum radio_direction d,
                             const struct radio_grant *grant, int kind, uint8_t *process);
-/* What is the same in every view. */
-void cell_view_ue(struct cell *cell, struct ue_radio *u, enum radio_direction d,
-                  struct radio_ue_view *v);
 
 /* cell_record.c */
 void cell_sample(struct cell *cell);

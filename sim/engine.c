@@ -25,12 +25,13 @@ static uint64_t mix(uint64_t x)
     return x ^ x >> 31;
 }
 
-/* The hashes of the events are summed, so that partitions of one world, each with its own engine,
- * add up to the fingerprint that one engine would have. */
+/* Odd multipliers keep time and source apart before they are mixed. The hashes are summed, so that
+ * partitions of one world, each with its own engine, add up to the fingerprint that one engine
+ * would have. */
 static uint64_t event_hash(const struct event *event)
 {
     uint64_t what = (event->tie >> EVENT_SEQ_BITS) << 32 | event->kind;
-    return mix((uint64_t)event->t_ns * 0x9e3779b97f4a7c15U + mix(what));
+    return mix((uint64_t)event->t_ns * 0x9e3779b97f4a7c15U + what * 0xd1342543de82ef95U);
 }
 
 struct engine *engine_new(uint32_t capacity)

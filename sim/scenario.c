@@ -33,18 +33,7 @@ struct checker {
     struct err *e;
 };
 
-static int fail_at(const struct checker *c, const struct text *place, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static int fail_at(const struct checker *c, const struct text *place, const char *format, ...)
-{
-    char what[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(what, sizeof what, format, args);
-    va_end(args);
-    return err_input(c->e, c->sc->file, place->chars, "%s", what);
-}
+#define FAIL_AT(c, place, ...) err_input((c)->e, (c)->sc->file, (place)->chars, __VA_ARGS__)
 
 /* "list[index].key". */
 static struct text place_of(const char *list, size_t index, const char *key)
@@ -74,16 +63,16 @@ static int fail_unknown(const struct checker *c, const struct text *place, const
 {
     const char *near = err_nearest(name, names->items, names->n);
     if (near != NULL) {
-        return fail_at(c, place, "there is no %s \"%s\"; did you mean \"%s\"?", what, name, near);
+        return FAIL_AT(c, place, "there is no %s \"%s\"; did you mean \"%s\"?", what, name, near);
     }
     if (names->n == 0) {
-        return fail_at(c, place, "there is no %s \"%s\"; there is none at all", what, name);
+        return FAIL_AT(c, place, "there is no %s \"%s\"; there is none at all", what, name);
     }
     struct text list = {0};
     for (int i = 0; i < names->n && list.length < 300; i++) {
         text_add(&list, "%s%s", i > 0 ? ", " : "", names->items[i]);
     }
-    return fail_at(c, place, "there is no %s \"%s\"; there is: %s", what, name, list.chars);
+    return FAIL_AT(c, place, "there is no %s \"%s\"; there is: %s", what, name, list.chars);
 }
 
 /* --- Ids -------------------------------------------------------------------------------------- */
@@ -111,17 +100,17 @@ static int collect_ids(struct checker *c, const char *key, const struct json_lis
         const char *id = *(const char *const *)((const char *)list->items + i * item_bytes);
         struct text place = place_of(key, i, "id");
         if (strlen(id) > NAME_MAX_CHARS) {
-            return fail_at(c, &place, "is longer than %d bytes; shorten it", NAME_MAX_CHARS);
+            return FAIL_AT(c, &place, "is longer than %d bytes; shorten it", NAME_MAX_CHARS);
         }
         if (has_control(id)) {
-            return fail_at(c, &place, "\"%s\" has a control character; leave it out", id);
+            return FAIL_AT(c, &place, "\"%s\" has a control character; leave it out", id);
         }
         if (strcmp(id, "*") == 0) {
-            return fail_at(c, &place, "\"*\" stands for all of them; choose another name");
+            return FAIL_AT(c, &place, "\"*\" stands for all of them; choose another name");
         }
         int twin = names_find(names, id);
         if (twin >= 0) {
-            return fail_at(c, &place, "\"%s\" is the id of %s[%d] already; choose another", id, key,
+            return FAIL_AT(c, &place, "\"%s\" is the id of %s[%d] already; choose another", id, key,
                            twin);
         }
         names->items[names->n++] = id;
@@ -138,13 +127,13 @@ static int check_name(const struct checker *c)
     size_t known =
         strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
     if (name[known] != '\0' || name[0] == '.' || name[0] == '-') {
-        return fail_at(c, &place,
+        return FAIL_AT(c, &place,
                        "\"%.100s\" cannot be part of a file name; use letters, digits, '-', '_' "
                        "and '.', beginning with a letter or digit",
                        name);
     }
     if (known > NAME_MAX_CHARS) {
-        return fail_at(c, &place, "is longer than %d bytes; shorten it", NAME_MAX_CHARS);
+        return FAIL_AT(c, &place, "is longer than %d bytes; shorten it", NAME_MAX_CHARS);
     }
     return 0;
 }
@@ -175,7 +164,7 @@ static int fail_circle(const struct checker *c, int i, const struct text *place)
         at = c->parents[at];
     } while (at != i && way.length < 300);
     text_add(&way, "%s", c->slices.items[at]);
-    return fail_at(c, place, "slices form a circle: %s; a branch has no parent", way.chars);
+    return FAIL_AT(c, place, "slices form a circle: %s; a branch has no parent", way.chars);
 }
 
 /* Minima of the branches (parent -1), or of the fruits of one branch. */
@@ -190,11 +179,11 @@ static int check_minima(const struct checker *c, int parent)
         if (sum > 100.0 + 1e-9) {
             struct text place = place_of("slices.tree", (size_t)i, "min_pct");
             return parent < 0
-                       ? fail_at(c, &place,
+                       ? FAIL_AT(c, &place,
                                  "the minima of the branches sum to %g %% and more; lower them to "
                                  "at most 100",
                                  sum)
-                       : fail_at(c, &place,
+                       : FAIL_AT(c, &place,
                                  "the minima of the fruits of \"%s\" sum to %g %% and more; lower "
                                  "them to at most 100",
                                  c->slices.items[parent], sum);
@@ -229,7 +218,7 @@ static int check_depth(const struct checker *c, int i)
     }
     /* A parent in a circle is reported where the circle is. */
     if (parent >= 0 && c->parents[parent] >= 0 && !in_circle(c, parent)) {
-        return fail_at(c, &place,
+        return FAIL_AT(c, &place,
                        "\"%s\" is a fruit itself; hang \"%s\" on a branch, a slice without parent",
                        c->slices.items[parent], c->slices.items[i]);
     }
@@ -301,16 +290,16 @@ static int check_trace(struct checker *c, const struct text *place, const char *
     struct stat status;
     if (stat(full, &status) != 0) {
         if (strncmp(path, DATA_PREFIX, strlen(DATA_PREFIX)) == 0) {
-            return fail_at(c, place, "%s: %s; set WILLMSIM_DATA to the folder of the measurements",
+            return FAIL_AT(c, place, "%s: %s; set WILLMSIM_DATA to the folder of the measurements",
                            full, strerror(errno));
         }
-        return fail_at(c, place, "%s: %s; check the path", full, strerror(errno));
+        return FAIL_AT(c, place, "%s: %s; check the path", full, strerror(errno));
     }
     if (!S_ISREG(status.st_mode)) {
-        return fail_at(c, place, "%s is not a file; name the trace's file", full);
+        return FAIL_AT(c, place, "%s is not a file; name the trace's file", full);
     }
     if (access(full, R_OK) != 0) {
-        return fail_at(c, place, "%s: %s; check its permissions", full, strerror(errno));
+        return FAIL_AT(c, place, "%s: %s; check its permissions", full, strerror(errno));
     }
     return 0;
 }
@@ -321,7 +310,7 @@ static int check_trace(struct checker *c, const struct text *place, const char *
 static int at_place(const struct checker *c, int rc, const struct text *place,
                     const struct err *inner)
 {
-    return rc == ERR_INPUT ? fail_at(c, place, "%s", inner->text) : err_memory(c->e, "a model");
+    return rc == ERR_INPUT ? FAIL_AT(c, place, "%s", inner->text) : err_memory(c->e, "a model");
 }
 
 /* The card and the profile exist and are right, the precision is possible and the model fits. */
@@ -370,10 +359,10 @@ static int check_cells(struct checker *c)
     struct text place = {0};
     text_add_key(&place, "cells");
     if (sc->radio != NULL && sc->cells.n == 0) {
-        return fail_at(c, &place, "a radio needs at least one cell; add {\"id\": \"gnb0\"}");
+        return FAIL_AT(c, &place, "a radio needs at least one cell; add {\"id\": \"gnb0\"}");
     }
     if (sc->radio == NULL && sc->cells.n > 0) {
-        return fail_at(c, &place, "cells need a radio; add \"radio\": {} or leave the cells out");
+        return FAIL_AT(c, &place, "cells need a radio; add \"radio\": {} or leave the cells out");
     }
     return collect_ids(c, "cells", &sc->cells, sizeof(struct scenario_cell), &c->cells);
 }
@@ -384,10 +373,10 @@ static int check_group_cell(const struct checker *c, const struct scenario_ues *
     if (c->sc->radio == NULL) {
         return u->cell[0] == '\0'
                    ? 0
-                   : fail_at(c, &place, "the scenario has no radio; leave the cell out");
+                   : FAIL_AT(c, &place, "the scenario has no radio; leave the cell out");
     }
     if (u->cell[0] == '\0') {
-        return fail_at(c, &place, "is missing; name a cell, or \"*\" for all in turn");
+        return FAIL_AT(c, &place, "is missing; name a cell, or \"*\" for all in turn");
     }
     if (strcmp(u->cell, "*") != 0 && names_find(&c->cells, u->cell) < 0) {
         return fail_unknown(c, &place, "cell", u->cell, &c->cells);
@@ -446,7 +435,7 @@ static int check_scenario(struct scenario *sc, struct err *e)
     if (rc == 0 && phones > PHONES_MAX) {
         struct text place = {0};
         text_add_key(&place, "ues");
-        rc = fail_at(&c, &place, "%lld phones in all; write at most %d", (long long)phones,
+        rc = FAIL_AT(&c, &place, "%lld phones in all; write at most %d", (long long)phones,
                      PHONES_MAX);
     }
     return rc;

@@ -1,9 +1,8 @@
 /* scenario_radio.c - the table of a scenario's "radio" object. Defaults are the WiLLM testbed's
- * (OpenAirInterface, docs/models.md); what nobody published is marked Assumed. */
+ * (OpenAirInterface, docs/models); what nobody published is marked Assumed. */
 #include <stddef.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "models/nr_frame.h"
 #include "sched/radio.h"
 #include "sim/scenario.h"
@@ -80,9 +79,11 @@ static const struct json_field radio_fields[] = {
     F_INT(scenario_radio, k1_slots, 0, 32, "6",
           "Slots from a downlink block to the HARQ feedback at the earliest. Testbed: 6 "
           "(min_rxtxtime of its slice configuration; OpenAirInterface's default is 2)."),
-    F_INT(scenario_radio, k2_slots, 0, 32, "6",
-          "Slots from an uplink grant to the PUSCH. Testbed: 6 (min_rxtxtime of its slice "
-          "configuration; OpenAirInterface's default is 2)."),
+    F_INT(
+        scenario_radio, k2_slots, 1, 32, "6",
+        "Slots from an uplink grant to the PUSCH (38.214 clause 6.1.2.1; at least 1, since a phone "
+        "needs the preparation time of clause 6.4). Testbed: 6 (min_rxtxtime of its slice "
+        "configuration; OpenAirInterface's default is 2)."),
     F_INT(scenario_radio, sr_period_slots, 1, 640, "10",
           "Slots between two scheduling-request occasions of a phone. Testbed: 10."),
     F_INT(scenario_radio, sr_offset_slots, 0, 639, "7",
@@ -141,8 +142,6 @@ static const struct json_field radio_fields[] = {
              "oai-willm."),
     F_END};
 
-#define FAIL_AT(key, ...) scenario_fail(file, place, key, e, __VA_ARGS__)
-
 /* Most PRB of a carrier: 38.101-1 table 5.3.2-1 (FR1) and 38.101-2 table 5.3.2-1 (FR2). */
 static int64_t prb_max(int64_t scs_khz)
 {
@@ -168,16 +167,16 @@ static int check_pattern(const struct scenario_radio *r, const char *file, const
     size_t length = strlen(r->tdd);
     size_t known = strspn(r->tdd, "DSU");
     if (known < length) {
-        return FAIL_AT("tdd",
-                       "slot %zu of \"%.64s\" is none of D, S, U; write a pattern such as "
-                       "\"DDDSU\", or \"fdd\"",
-                       known + 1, r->tdd);
+        return FAIL_KEY("tdd",
+                        "slot %zu of \"%.64s\" is none of D, S, U; write a pattern such as "
+                        "\"DDDSU\", or \"fdd\"",
+                        known + 1, r->tdd);
     }
     if (length > NR_PATTERN_MAX) {
-        return FAIL_AT("tdd", "has %zu slots; write at most %d", length, NR_PATTERN_MAX);
+        return FAIL_KEY("tdd", "has %zu slots; write at most %d", length, NR_PATTERN_MAX);
     }
     if (strchr(r->tdd, 'D') == NULL || strchr(r->tdd, 'U') == NULL) {
-        return FAIL_AT("tdd", "\"%s\" needs at least one D and one U", r->tdd);
+        return FAIL_KEY("tdd", "\"%s\" needs at least one D and one U", r->tdd);
     }
     return 0;
 }
@@ -186,24 +185,25 @@ static int check_symbols(const struct scenario_radio *r, const char *file, const
                          struct err *e)
 {
     if (r->special_dl_symbols + r->special_ul_symbols > 14) {
-        return FAIL_AT("special_ul_symbols",
-                       "special_dl_symbols %lld + special_ul_symbols %lld exceed the 14 symbols of "
-                       "a slot; write at most %lld",
-                       (long long)r->special_dl_symbols, (long long)r->special_ul_symbols,
-                       (long long)(14 - r->special_dl_symbols));
+        return FAIL_KEY(
+            "special_ul_symbols",
+            "special_dl_symbols %lld + special_ul_symbols %lld exceed the 14 symbols of "
+            "a slot; write at most %lld",
+            (long long)r->special_dl_symbols, (long long)r->special_ul_symbols,
+            (long long)(14 - r->special_dl_symbols));
     }
     if (r->ul_special_symbols > r->special_ul_symbols) {
-        return FAIL_AT("ul_special_symbols",
-                       "%lld PUSCH symbols do not fit the %lld of special_ul_symbols",
-                       (long long)r->ul_special_symbols, (long long)r->special_ul_symbols);
+        return FAIL_KEY("ul_special_symbols",
+                        "%lld PUSCH symbols do not fit the %lld of special_ul_symbols",
+                        (long long)r->ul_special_symbols, (long long)r->special_ul_symbols);
     }
     if (12 * r->dl_symbols <= r->dl_dmrs_re) {
-        return FAIL_AT("dl_dmrs_re", "leaves nothing of %lld symbols; write less than %lld",
-                       (long long)r->dl_symbols, (long long)(12 * r->dl_symbols));
+        return FAIL_KEY("dl_dmrs_re", "leaves nothing of %lld symbols; write less than %lld",
+                        (long long)r->dl_symbols, (long long)(12 * r->dl_symbols));
     }
     if (12 * r->ul_symbols <= r->ul_dmrs_re) {
-        return FAIL_AT("ul_dmrs_re", "leaves nothing of %lld symbols; write less than %lld",
-                       (long long)r->ul_symbols, (long long)(12 * r->ul_symbols));
+        return FAIL_KEY("ul_dmrs_re", "leaves nothing of %lld symbols; write less than %lld",
+                        (long long)r->ul_symbols, (long long)(12 * r->ul_symbols));
     }
     return 0;
 }
@@ -213,14 +213,14 @@ static int radio_check(const void *object, const char *file, const char *place, 
     const struct scenario_radio *r = object;
     int64_t most = prb_max(r->scs_khz);
     if (most == 0) {
-        return FAIL_AT("scs_khz", "%lld is no subcarrier spacing; write 15, 30, 60 or 120",
-                       (long long)r->scs_khz);
+        return FAIL_KEY("scs_khz", "%lld is no subcarrier spacing; write 15, 30, 60 or 120",
+                        (long long)r->scs_khz);
     }
     if (r->n_prb > most) {
-        return FAIL_AT("n_prb",
-                       "a carrier of %lld kHz has at most %lld PRB (38.101 table 5.3.2-1), not "
-                       "%lld",
-                       (long long)r->scs_khz, (long long)most, (long long)r->n_prb);
+        return FAIL_KEY("n_prb",
+                        "a carrier of %lld kHz has at most %lld PRB (38.101 table 5.3.2-1), not "
+                        "%lld",
+                        (long long)r->scs_khz, (long long)most, (long long)r->n_prb);
     }
     int rc = check_pattern(r, file, place, e);
     if (rc == 0) {
@@ -230,20 +230,20 @@ static int radio_check(const void *object, const char *file, const char *place, 
         return rc;
     }
     if (r->min_grant_prb > r->n_prb) {
-        return FAIL_AT("min_grant_prb",
-                       "%lld is more than the carrier's %lld PRB; write at most "
-                       "%lld",
-                       (long long)r->min_grant_prb, (long long)r->n_prb, (long long)r->n_prb);
+        return FAIL_KEY("min_grant_prb",
+                        "%lld is more than the carrier's %lld PRB; write at most "
+                        "%lld",
+                        (long long)r->min_grant_prb, (long long)r->n_prb, (long long)r->n_prb);
     }
     if (r->sr_offset_slots >= r->sr_period_slots) {
-        return FAIL_AT("sr_offset_slots",
-                       "%lld is not in the period of %lld slots; write at most "
-                       "%lld",
-                       (long long)r->sr_offset_slots, (long long)r->sr_period_slots,
-                       (long long)(r->sr_period_slots - 1));
+        return FAIL_KEY("sr_offset_slots",
+                        "%lld is not in the period of %lld slots; write at most "
+                        "%lld",
+                        (long long)r->sr_offset_slots, (long long)r->sr_period_slots,
+                        (long long)(r->sr_period_slots - 1));
     }
     if (r->la_lower >= r->la_upper) {
-        return FAIL_AT("la_lower", "%g must be below la_upper %g", r->la_lower, r->la_upper);
+        return FAIL_KEY("la_lower", "%g must be below la_upper %g", r->la_lower, r->la_upper);
     }
     return 0;
 }

@@ -6,23 +6,16 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "base/text.h"
 #include "models/llm.h"
 #include "sched/batch.h"
 #include "sim/scenario.h"
 
-int scenario_fail(const char *file, const char *place, const char *key, struct err *e,
-                  const char *format, ...)
+struct text scenario_place(const char *place, const char *key)
 {
     struct text path = {0};
     text_add(&path, "%s", place);
     text_add_key(&path, key);
-    char what[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(what, sizeof what, format, args);
-    va_end(args);
-    return err_input(e, file, path.chars, "%s", what);
+    return path;
 }
 
 /* --- Small objects ---------------------------------------------------------------------------- */
@@ -76,8 +69,7 @@ static int slice_check(const void *object, const char *file, const char *place, 
 {
     const struct scenario_slice *s = object;
     if (s->min_pct > s->max_pct) {
-        return scenario_fail(file, place, "min_pct", e, "%g is above max_pct %g; lower it",
-                             s->min_pct, s->max_pct);
+        return FAIL_KEY("min_pct", "%g is above max_pct %g; lower it", s->min_pct, s->max_pct);
     }
     return 0;
 }
@@ -100,12 +92,10 @@ static int slices_check(const void *object, const char *file, const char *place,
 {
     const struct scenario_slices *s = object;
     if (s->rrm_policy != NULL && s->tree.n > 0) {
-        return scenario_fail(file, place, "rrm_policy", e,
-                             "stands beside `tree`; keep one of the two");
+        return FAIL_KEY("rrm_policy", "stands beside `tree`; keep one of the two");
     }
     if (s->rrm_policy == NULL && s->rrm_policy_sub != NULL) {
-        return scenario_fail(file, place, "rrm_policy_sub", e,
-                             "needs rrm_policy beside it; add that file");
+        return FAIL_KEY("rrm_policy_sub", "needs rrm_policy beside it; add that file");
     }
     return 0;
 }
@@ -132,10 +122,10 @@ static const struct json_field transport_fields[] = {
 static int transport_check(const void *object, const char *file, const char *place, struct err *e)
 {
     const struct scenario_transport *t = object;
-    if (t->mtu_bytes <= t->ip_header_bytes + t->l4_header_bytes) {
-        return scenario_fail(
-            file, place, "mtu_bytes", e, "%lld leaves no room after %lld bytes of headers",
-            (long long)t->mtu_bytes, (long long)(t->ip_header_bytes + t->l4_header_bytes));
+    int64_t headers = t->ip_header_bytes + t->l4_header_bytes;
+    if (t->mtu_bytes <= headers) {
+        return FAIL_KEY("mtu_bytes", "%lld leaves no room after %lld bytes of headers",
+                        (long long)t->mtu_bytes, (long long)headers);
     }
     return 0;
 }
@@ -221,8 +211,7 @@ static int ues_check(const void *object, const char *file, const char *place, st
 {
     const struct scenario_ues *u = object;
     if (u->slice != NULL && u->slice_cycle.n > 0) {
-        return scenario_fail(file, place, "slice_cycle", e,
-                             "stands beside `slice`; keep one of the two");
+        return FAIL_KEY("slice_cycle", "stands beside `slice`; keep one of the two");
     }
     return 0;
 }

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/text.h"
 
 /* One line per field: the key is the member's name. */
 #define FIELD(object, member, json_type, ...)                                                      \
@@ -43,8 +44,10 @@
 extern const struct json_spec scenario_radio_spec;
 extern const struct json_variant scenario_traffic_variants[];
 
-/* err_input() at the member `key` of the object at `place` (a JSON path, "" for the root). */
-int scenario_fail(const char *file, const char *place, const char *key, struct err *e,
-                  const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* JSON path of the member `key` of the object at `place` ("" for the root). */
+struct text scenario_place(const char *place, const char *key);
+
+/* For the checks of a table, which all have `file`, `place` and `e`. */
+#define FAIL_KEY(key, ...) err_input(e, file, scenario_place(place, key).chars, __VA_ARGS__)
 
 #endif

@@ -28,10 +28,11 @@ static const struct json_field willm_fields[] = {
           "Height in pixels of that picture. WiLLM table 3: 600 to 720."),
     F_INT(traffic_willm, jpeg_quality, TRAFFIC_QUALITY_MIN, TRAFFIC_QUALITY_MAX, "95",
           "JPEG quality of the pictures. The testbed's clients: 95 (OpenCV's default) and 90."),
-    F_POS(traffic_willm, image_scale_low, 0, 10, "1.057",
-          "Smallest size of a picture, as a multiple of the mean of the two photographs that were "
-          "encoded (docs/models.md). Testbed: 1.057, from the least request_bytes of WiLLM figure "
-          "21; the two photographs alone give 0.969."),
+    F_POS(
+        traffic_willm, image_scale_low, 0, 10, "1.057",
+        "Smallest size of a picture, as a multiple of the mean of the two photographs that were "
+        "encoded (models/traffic.c). Testbed: 1.057, from the least request_bytes of WiLLM figure "
+        "21; the two photographs alone give 0.969."),
     F_POS(traffic_willm, image_scale_high, 0, 10, "1.332",
           "Largest size of a picture, the same way. Testbed: 1.332, from the most request_bytes of "
           "WiLLM figure 21; the two photographs alone give 1.032. Assumed: equally likely in "
@@ -73,15 +74,14 @@ static int willm_check(const void *object, const char *file, const char *place, 
 {
     const struct traffic_willm *w = object;
     if (w->coefficients.n == 0) {
-        return scenario_fail(file, place, "coefficients", e, "is empty; write at least one factor");
+        return FAIL_KEY("coefficients", "is empty; write at least one factor");
     }
     if (w->word_counts.n == 0) {
-        return scenario_fail(file, place, "word_counts", e, "is empty; write at least one number");
+        return FAIL_KEY("word_counts", "is empty; write at least one number");
     }
     if (w->image_scale_low > w->image_scale_high) {
-        return scenario_fail(file, place, "image_scale_low", e,
-                             "%g is above image_scale_high %g; swap them", w->image_scale_low,
-                             w->image_scale_high);
+        return FAIL_KEY("image_scale_low", "%g is above image_scale_high %g; swap them",
+                        w->image_scale_low, w->image_scale_high);
     }
     return 0;
 }

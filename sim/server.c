@@ -135,7 +135,7 @@ static void enqueue(struct server *s, uint32_t request)
                               .vision_passes = r->vision_passes,
                               .output_tokens = r->output_tokens};
     uint32_t handle;
-    r->queued_since = r->at[STAGE_SERVER].last_in;
+    r->queued_since = now;
     enum batch_verdict verdict = batch_arrive(&s->batch, now, &b, &handle);
     if (verdict == BATCH_NO_MEMORY) {
         w->sink_error = ERR_MEMORY;

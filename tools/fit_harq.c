@@ -237,7 +237,9 @@ int main(int argc, char **argv)
         return 1;
     }
     double repeat_db = repeat_fit(rows, n, -1);
-    double bare[MAX_ROWS], error[MAX_ROWS], held_out[MAX_ROWS];
+    double bare[MAX_ROWS] = {0};
+    double error[MAX_ROWS] = {0};
+    double held_out[MAX_ROWS] = {0};
     printf("table mcs combining n_tx measured  no_fit  fitted held_out\n");
     for (int i = 0; i < n; i++) {
         const struct row *r = &rows[i];

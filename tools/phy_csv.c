@@ -31,21 +31,21 @@ enum { COLUMNS_MAX = 8, FIELDS_MAX = 64 };
 
 struct column {
     const char *name, *other_name; /* other_name: also accepted, or NULL */
-    enum kind kind;                /* INT, NUM or WORD */
     double min, max;
     const char *const *words; /* two */
-    bool optional;            /* the caller's value then stands */
+    enum kind kind;
+    bool optional; /* the caller's value then stands */
 };
 
 static const struct column tbs_columns[] = {
-    {"Qm", NULL, INT, 1, 10, NULL, false},
-    {"R_x10240", NULL, INT, 1, 10240, NULL, false},
-    {"nb_rb", NULL, INT, 1, 275, NULL, false},
-    {"nb_symb", NULL, INT, 1, 14, NULL, false},
-    {"dmrs_re_per_prb", NULL, INT, 0, 168, NULL, false},
-    {"overhead_re", NULL, INT, 0, 168, NULL, false},
-    {"tb_scaling", NULL, INT, 0, 2, NULL, false},
-    {"layers", NULL, INT, 1, 8, NULL, false},
+    {"Qm", NULL, 1, 10, NULL, INT, false},
+    {"R_x10240", NULL, 1, 10240, NULL, INT, false},
+    {"nb_rb", NULL, 1, 275, NULL, INT, false},
+    {"nb_symb", NULL, 1, 14, NULL, INT, false},
+    {"dmrs_re_per_prb", NULL, 0, 168, NULL, INT, false},
+    {"overhead_re", NULL, 0, 168, NULL, INT, false},
+    {"tb_scaling", NULL, 0, 2, NULL, INT, false},
+    {"layers", NULL, 1, 8, NULL, INT, false},
 };
 
 static double tbs_of_row(const double *v)
@@ -64,13 +64,13 @@ static double tbs_of_row(const double *v)
 static const char *const words_combining[] = {"ir", "chase"};
 static const char *const words_decoder[] = {"it5", "it20"};
 static const struct column bler_columns[] = {
-    {"mcs_table", NULL, INT, 1, 3, NULL, false},
-    {"mcs", NULL, INT, 0, 28, NULL, false},
-    {"tbs_bits", "code_block_bits", INT, 24, 5e6, NULL, false},
-    {"snr_db", NULL, NUM, -1000, 1000, NULL, false},
-    {"n_tx", NULL, INT, 1, 64, NULL, true},
-    {"combining", NULL, WORD, 0, 0, words_combining, true},
-    {"decoder", NULL, WORD, 0, 0, words_decoder, true},
+    {"mcs_table", NULL, 1, 3, NULL, INT, false},
+    {"mcs", NULL, 0, 28, NULL, INT, false},
+    {"tbs_bits", "code_block_bits", 24, 5e6, NULL, INT, false},
+    {"snr_db", NULL, -1000, 1000, NULL, NUM, false},
+    {"n_tx", NULL, 1, 64, NULL, INT, true},
+    {"combining", NULL, 0, 0, words_combining, WORD, true},
+    {"decoder", NULL, 0, 0, words_decoder, WORD, true},
 };
 
 static double bler_of_row(const double *v)
@@ -94,7 +94,8 @@ static int fields_cut(char *line, char **field)
     }
     int n = 0;
     for (char *p = line; p != NULL && n < FIELDS_MAX;) {
-        char *next = strchr(p, ',');
+        /* What does not fit stays together in the last one. */
+        char *next = n + 1 < FIELDS_MAX ? strchr(p, ',') : NULL;
         if (next != NULL) {
             *next++ = '\0';
         }
@@ -131,10 +132,13 @@ static int header_read(const char *verb, char **field, int fields, const struct 
 }
 
 static int row_read(const char *verb, long line, char **field, int fields,
-                    const struct column *columns, int n, const int *where, double *value)
+                    const struct column *columns, int n, const int *where, const double *otherwise,
+                    double *value)
 {
     for (int c = 0; c < n; c++) {
-        if (where[c] < 0) {
+        value[c] = otherwise[c];
+        if (where[c] < 0 ||
+            (columns[c].optional && (where[c] >= fields || *field[where[c]] == '\0'))) {
             continue;
         }
         char place[64];
@@ -162,16 +166,17 @@ static int row_read(const char *verb, long line, char **field, int fields,
     return 0;
 }
 
-/* Copies standard input to standard output with the column `added`. `value` holds what stands for
- * columns that are not there. */
-static int csv_run(const char *verb, const struct column *columns, int n, double *value,
+/* Copies standard input to standard output with the column `added`. `otherwise` holds the values
+ * of optional columns that are not there or empty. */
+static int csv_run(const char *verb, const struct column *columns, int n, const double *otherwise,
                    const char *added, double (*result)(const double *))
 {
     char *line = NULL;
     size_t bytes = 0;
     long number = 0;
     int rc = 0;
-    int where[COLUMNS_MAX];
+    int where[COLUMNS_MAX] = {0};
+    double value[COLUMNS_MAX] = {0};
     char *field[FIELDS_MAX];
     bool header = false;
     while (rc == 0 && getline(&line, &bytes, stdin) >= 0) {
@@ -187,7 +192,7 @@ static int csv_run(const char *verb, const struct column *columns, int n, double
             header = true;
             rc = header_read(verb, field, fields, columns, n, where);
         } else {
-            rc = row_read(verb, number, field, fields, columns, n, where, value);
+            rc = row_read(verb, number, field, fields, columns, n, where, otherwise, value);
         }
         double y = rc == 0 && !is_header ? result(value) : 0.0;
         if (rc == 0 && isnan(y)) {
@@ -217,14 +222,15 @@ static int csv_run(const char *verb, const struct column *columns, int n, double
 
 int phy_csv_tbs(const char *verb)
 {
-    double value[COLUMNS_MAX] = {0};
-    return csv_run(verb, tbs_columns, (int)(sizeof tbs_columns / sizeof *tbs_columns), value,
+    const double otherwise[COLUMNS_MAX] = {0};
+    return csv_run(verb, tbs_columns, (int)(sizeof tbs_columns / sizeof *tbs_columns), otherwise,
                    "tbs_bits", tbs_of_row);
 }
 
 int phy_csv_bler(const char *verb, const struct phy_call *call)
 {
-    double value[COLUMNS_MAX] = {[4] = call->n_tx, [5] = call->combining, [6] = call->decoder};
-    return csv_run(verb, bler_columns, (int)(sizeof bler_columns / sizeof *bler_columns), value,
+    const double otherwise[COLUMNS_MAX] = {
+        [4] = call->n_tx, [5] = call->combining, [6] = call->decoder};
+    return csv_run(verb, bler_columns, (int)(sizeof bler_columns / sizeof *bler_columns), otherwise,
                    "bler", bler_of_row);
 }

@@ -230,7 +230,7 @@ static int run_tbs(const char *verb, struct phy_call *call)
     if (call->csv) {
         return phy_csv_tbs(verb);
     }
-    struct nr_mcs mcs;
+    struct nr_mcs mcs = {0};
     int rc = modulation(verb, call, &mcs);
     if (rc != 0) {
         return rc;
@@ -271,7 +271,7 @@ static int run_mcs(const char *verb, struct phy_call *call)
     int first = 0;
     int last = nr_mcs_max(call->table);
     if (given(call, "mcs")) {
-        struct nr_mcs one;
+        struct nr_mcs one = {0};
         int rc = modulation(verb, call, &one);
         if (rc != 0) {
             return rc;
@@ -314,7 +314,7 @@ static int run_bler(const char *verb, struct phy_call *call)
     if (call->csv) {
         return phy_csv_bler(verb, call);
     }
-    struct nr_mcs mcs;
+    struct nr_mcs mcs = {0};
     int rc = modulation(verb, call, &mcs);
     if (rc != 0) {
         return rc;
@@ -346,7 +346,7 @@ static int run_bler(const char *verb, struct phy_call *call)
 
 static int run_harq(const char *verb, struct phy_call *call)
 {
-    struct nr_mcs mcs;
+    struct nr_mcs mcs = {0};
     int rc = modulation(verb, call, &mcs);
     if (rc != 0) {
         return rc;

@@ -89,8 +89,8 @@ static void test_some_rows(void **state)
 static void test_sums(void **state)
 {
     (void)state;
-    static const int rates[2][3] = {{155850, 162130, 119570}, {80010, 88540, 63580}};
-    static const int qms[2][3] = {{120, 140, 102}, {62, 80, 50}};
+    static const int rates[2][3] = {{154470, 173540, 109180}, {75260, 88890, 57850}};
+    static const int qms[2][3] = {{120, 152, 102}, {60, 80, 52}};
     for (int cqi = 0; cqi < 2; cqi++) {
         for (int table = 1; table <= 3; table++) {
             int rate = 0;

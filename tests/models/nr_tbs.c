@@ -29,8 +29,7 @@ static void test_every_row_of_the_oracle(void **state)
     (void)state;
     const char *folder = getenv("WILLMSIM_DATA");
     char path[4096];
-    snprintf(path, sizeof path, "%s/nr/tbs_oracle.csv",
-             folder != NULL ? folder : "../shared/data");
+    snprintf(path, sizeof path, "%s/nr/tbs_oracle.csv", folder != NULL ? folder : "../shared/data");
     FILE *in = fopen(path, "r");
     if (in == NULL) {
         skip();
@@ -84,8 +83,8 @@ static void test_edges(void **state)
     assert_int_equal(bits_of((oracle_row){0, 1200, 10, 13, 12, 0, 0, 1}), 0);
     /* Less than one information bit still gets the smallest size. */
     assert_int_equal(bits_of((oracle_row){2, 300, 1, 2, 12, 0, 2, 1}), 24);
-    /* N_info = 3824 exactly is step 3: 3824; a little more is step 4: 3840, at R > 1/4 one code
-     * block of 3848 - 8 after ceiling. 5120/10240 x 2 x 3824 RE (3824 = 16 x 239). */
+    /* N_info = 3824 exactly (one bit in each of 16 x 239 RE) is step 3; a little more is step 4,
+     * whose smallest N'_info is 3840. */
     assert_int_equal(bits_of((oracle_row){2, 5120, 239, 2, 8, 0, 0, 1}), 3824);
     assert_int_equal(bits_of((oracle_row){2, 5121, 239, 2, 8, 0, 0, 1}), 3840);
     /* At most 156 RE of a PRB count. */
@@ -103,8 +102,7 @@ static void test_monotone(void **state)
         for (int prb = 1; prb <= 275; prb++) {
             int32_t bits = bits_of((oracle_row){row.qm, row.r_x10240, prb, 13, 12, 0, 0, 1});
             assert_true(bits >= before);
-            assert_true(bits >=
-                        bits_of((oracle_row){row.qm, row.r_x10240, prb, 13, 12, 0, 1, 1}));
+            assert_true(bits >= bits_of((oracle_row){row.qm, row.r_x10240, prb, 13, 12, 0, 1, 1}));
             assert_int_equal(bits % 8, 0);
             before = bits;
         }

@@ -79,7 +79,7 @@ refused list-without-files 1 "set WILLMSIM_HOME" list gpus
 WILLMSIM_HOME=$root
 
 call schema
-json schema-json '."$schema" != null and .type == "object"' "$tmp/out"
+json schema-json '."$schema" != null and ."$defs".scenario.type == "object"' "$tmp/out"
 call schema --markdown
 holds schema-markdown grep -q '^| ' "$tmp/out"
 

@@ -118,7 +118,7 @@ rm out
 
 # --- Bad input leaves nothing behind ----------------------------------------------------------
 printf '{"name": "x", }' >"$tmp/bad.json"
-refused bad-json 2 "bad.json: 1:15" run "$tmp/bad.json"
+refused bad-json 2 "bad.json: 1:13" run "$tmp/bad.json"
 refused bad-missing 2 "missing.json" run "$tmp/missing.json"
 refused bad-set-word 2 "radio" run "$uplink" --set radio.polisy=1
 refused bad-set-type 2 "duration_s" run "$uplink" --set duration_s=long
@@ -138,7 +138,7 @@ refused bad-keeps-old-result 2 "." run "$uplink" --set servers.0.model=bloom-176
     --out "$tmp/a.sqlite"
 same old-result-kept "$before" "$(digest <"$tmp/a.sqlite")"
 refused export-no-file 2 "none.sqlite" export "$tmp/none.sqlite" requests
-refused export-no-table 2 "did you mean 'requests'?" export "$tmp/a.sqlite" request
+refused export-no-table 2 "no table .request.; use .requests" export "$tmp/a.sqlite" request
 refused export-not-a-store 2 "bad.csv" export "$tmp/bad.csv" requests
 refused metrics-no-file 2 "none.sqlite" metrics "$tmp/none.sqlite"
 finish

@@ -1,0 +1,232 @@
+/* cell_block.c - a transport block of either direction: where its PRB lie, whether it decodes, what
+ * becomes of it after the last round. See cell.h. */
+#include <assert.h>
+#include <math.h>
+
+#include "base/draw.h"
+#include "base/units.h"
+#include "sim/cell.h"
+#include "sim/scenario.h"
+#include "sim/world.h"
+
+/* Parts that a block with interfered PRB is looked at in. */
+#define CELL_SUBBANDS 16
+/* Above code rate 0.95 a UE need not decode (38.214 5.1.3). */
+#define MAX_RATE_X10240 9728
+
+/* --- Transmission ------------------------------------------------------------------------------
+ */
+
+bool cell_transmission_fails(struct cell *cell, struct ue_radio *u, enum radio_direction d,
+                             struct harq *h, int64_t slot)
+{
+    const struct cell_common *k = cell->common;
+    struct ue_direction *ud = &u->d[d];
+    double snr = channel_snr_db(&ud->channel, slot * k->frame.slot_ns);
+    if (d == RADIO_UL) {
+        /* One power amplifier: past its headroom each PRB gets less. */
+        double over = db_of_ratio(h->n_prb) - k->config->ul_power_headroom_db;
+        if (over > 0.0)
+            snr -= over;
+    }
+    ud->last_snr_x10 = 5 * (int)lround(2.0 * snr); /* reported in steps of 0.5 dB */
+    ud->rounds[h->round < CELL_ROUNDS_MAX ? h->round : CELL_ROUNDS_MAX - 1]++;
+    double effective = snr;
+    if (h->round == 0) {
+        h->u = draw_uniform(cell->stage.world->seed, DRAW_BLOCK_ERROR, u->ue,
+                            (uint64_t)slot << 1 | (uint64_t)d);
+        h->first_snr = snr;
+    } else {
+        if (h->round == 1)
+            h->snr_sum = ratio_of_db(h->first_snr);
+        h->snr_sum += ratio_of_db(snr);
+        effective = db_of_ratio(h->snr_sum / (h->round + 1)) +
+                    nr_harq_gain_db((enum nr_combining)k->config->combining, k->grid[d].qm[h->mcs],
+                                    k->grid[d].r_x10240[h->mcs], h->round + 1);
+    }
+    if (h->overlap_prb > 0) {
+        /* Two power-controlled UEs on the same PRB: each is the other's interference at its own
+         * received power. The block sees clean and interfered PRB side by side. */
+        double sinr[CELL_SUBBANDS];
+        double ratio = ratio_of_db(effective);
+        double hit = db_of_ratio(ratio / (1.0 + ratio));
+        for (int i = 0; i < CELL_SUBBANDS; i++)
+            sinr[i] = i * h->n_prb < h->overlap_prb * CELL_SUBBANDS ? hit : effective;
+        effective = nr_effective_snr_db(k->grid[d].qm[h->mcs], sinr, CELL_SUBBANDS);
+    }
+    /* A block sized for other PRB than it is sent on has another code rate. */
+    int rate = k->grid[d].r_x10240[h->mcs] * h->tbs_prb / h->n_prb;
+    struct nr_error_curve curve =
+        nr_error_curve((enum nr_decoder)k->config->decoder, k->grid[d].qm[h->mcs],
+                       rate < MAX_RATE_X10240 ? rate : MAX_RATE_X10240, 8 * h->tb_bytes);
+    /* The same u in every round: a block that failed once is one of the unlucky ones, so that the
+     * share of blocks failing after n rounds is the BLER at the SNR of n rounds. */
+    bool fails = h->u < nr_error_bler(curve, effective);
+    if (fails) {
+        cell->totals[d][0].errors++;
+        if (h->slice >= 0)
+            cell->totals[d][1 + h->slice].errors++;
+    }
+    return fails;
+}
+
+static void count(struct cell_totals *t, const struct harq *h)
+{
+    t->prb_used += h->n_prb;
+    t->bytes_scheduled += h->tb_bytes;
+    if (h->round == 0) {
+        t->blocks++;
+        t->mcs_sum += h->mcs;
+        t->bytes_padding += h->padding;
+    } else {
+        t->blocks_retx++;
+        t->blocks_retx1 += h->round == 1;
+        t->bytes_retx += h->tb_bytes;
+    }
+}
+
+void cell_count(struct cell *cell, enum radio_direction d, const struct harq *h)
+{
+    count(&cell->totals[d][0], h);
+    if (h->slice >= 0)
+        count(&cell->totals[d][1 + h->slice], h);
+}
+
+void cell_count_payload(struct cell *cell, enum radio_direction d, int slice, int64_t bytes)
+{
+    cell->totals[d][0].bytes_payload += bytes;
+    if (slice >= 0)
+        cell->totals[d][1 + slice].bytes_payload += bytes;
+}
+
+void cell_block_lost(struct cell *cell, struct ue_radio *u, enum radio_direction d, uint8_t process)
+{
+    struct ue_direction *ud = &u->d[d];
+    struct harq *h = &ud->harq[process];
+    h->state = HARQ_FREE;
+    ud->free_mask = (uint16_t)(ud->free_mask | 1u << process);
+    cell->totals[d][0].blocks_lost++;
+    if (h->slice >= 0)
+        cell->totals[d][1 + h->slice].blocks_lost++;
+    if (h->payload > 0)
+        cell_act(cell, cell->slot + cell->common->rlc_slots,
+                 (struct action){.kind = ACTION_RLC,
+                                 .direction = (uint8_t)d,
+                                 .ue = (uint32_t)(u - cell->ues),
+                                 .range = {h->start, h->start + h->payload}});
+}
+
+/* PRB for a retransmission in a slot with this kind of symbols; 0 when its size is not possible
+ * there (a retransmission has the size of the first transmission, 38.214 5.1.3.2). */
+static int retx_prb(const struct cell *cell, enum radio_direction d, const struct harq *h, int kind)
+{
+    if (h->kind == kind)
+        return h->n_prb;
+    const struct nr_grid *g = &cell->common->grid[d];
+    int prb = nr_grid_prb_for(g, kind, h->mcs, h->tb_bytes);
+    return nr_grid_bytes(g, kind, h->mcs, prb) == h->tb_bytes ? prb : 0;
+}
+
+/* --- The PRB of one slot ---------------------------------------------------------------------- */
+
+void cell_plan_add(struct cell_plan *plan, struct harq *h, int32_t prb_start)
+{
+    if (prb_start < 0) {
+        prb_start = plan->used;
+        plan->used += h->n_prb;
+    }
+    h->prb_start = (int16_t)prb_start;
+    plan->grants_left--;
+    plan->blocks[plan->n++] = h;
+}
+
+int cell_plan_retx(struct cell *cell, struct cell_plan *plan, enum radio_direction d,
+                   struct ue_direction *ud, int kind)
+{
+    int process = __builtin_ctz(ud->retx_mask);
+    struct harq *h = &ud->harq[process];
+    int prb = retx_prb(cell, d, h, kind);
+    if (prb == 0 || prb > plan->carrier_prb - plan->used || plan->grants_left == 0)
+        return -1;
+    h->n_prb = (int16_t)prb;
+    if (h->kind != kind)
+        h->tbs_prb = (int16_t)prb;
+    h->kind = (uint8_t)kind;
+    ud->retx_mask = (uint16_t)(ud->retx_mask & ~(1u << process));
+    cell_plan_add(plan, h, -1);
+    return process;
+}
+
+void cell_plan_close(struct cell_plan *plan)
+{
+    if (plan->n < 2) {
+        if (plan->n == 1)
+            plan->blocks[0]->overlap_prb = 0;
+        return;
+    }
+    uint64_t once[CELL_PRB_WORDS] = {0};
+    uint64_t twice[CELL_PRB_WORDS] = {0};
+    for (int32_t i = 0; i < plan->n; i++)
+        for (int prb = plan->blocks[i]->prb_start;
+             prb < plan->blocks[i]->prb_start + plan->blocks[i]->n_prb; prb++) {
+            uint64_t bit = 1ULL << prb % 64;
+            twice[prb / 64] |= once[prb / 64] & bit;
+            once[prb / 64] |= bit;
+        }
+    for (int32_t i = 0; i < plan->n; i++) {
+        struct harq *h = plan->blocks[i];
+        h->overlap_prb = 0;
+        for (int prb = h->prb_start; prb < h->prb_start + h->n_prb; prb++)
+            h->overlap_prb = (int16_t)(h->overlap_prb + (int)(twice[prb / 64] >> prb % 64 & 1));
+    }
+}
+
+int32_t cell_ask_policy(struct cell *cell, struct cell_plan *plan, enum radio_direction d,
+                        int64_t slot, int32_t min_prb, int32_t n)
+{
+    struct radio_view view = {.direction = d,
+                              .slot = slot,
+                              .carrier_prb = plan->carrier_prb,
+                              .n_prb = plan->carrier_prb - plan->used,
+                              .min_grant_prb = min_prb,
+                              .max_grants = plan->grants_left,
+                              .slices = &cell->stage.world->slices,
+                              .ues = cell->views,
+                              .n_ues = n};
+    if (n == 0 || view.n_prb < min_prb || view.max_grants == 0)
+        return 0;
+    int32_t n_grants = cell->policy->allocate(cell->policy_state[d], &view, cell->grants);
+    assert(n_grants >= 0 && n_grants <= view.max_grants);
+    int64_t packed = 0;
+    for (int32_t i = 0; i < n_grants; i++) {
+        const struct radio_grant *g = &cell->grants[i];
+        assert(g->n_prb > 0 && g->tbs_prb > 0 && g->ue >= 0 && g->ue < n);
+        assert(g->prb_start + g->n_prb <= view.carrier_prb && g->tbs_prb <= view.carrier_prb);
+        for (int32_t j = 0; j < i; j++)
+            assert(cell->grants[j].ue != g->ue);
+        packed += g->prb_start < 0 ? g->n_prb : 0;
+    }
+    assert(packed <= view.n_prb);
+    (void)packed;
+    return n_grants;
+}
+
+struct harq *cell_new_block(struct cell *cell, struct cell_plan *plan, enum radio_direction d,
+                            const struct radio_grant *grant, int kind, uint8_t *process)
+{
+    const struct radio_ue_view *v = &cell->views[grant->ue];
+    struct ue_direction *ud = &cell->ues[cell->view_ue[grant->ue]].d[d];
+    *process = (uint8_t)__builtin_ctz(ud->free_mask);
+    ud->free_mask = (uint16_t)(ud->free_mask & ~(1u << *process));
+    struct harq *h = &ud->harq[*process];
+    *h = (struct harq){.kind = (uint8_t)kind,
+                       .mcs = (int8_t)v->mcs,
+                       .n_prb = (int16_t)grant->n_prb,
+                       .tbs_prb = (int16_t)grant->tbs_prb,
+                       .request = POOL_NONE,
+                       .slice = v->fruit >= 0 ? v->fruit : v->branch,
+                       .tb_bytes =
+                           nr_grid_bytes(&cell->common->grid[d], kind, v->mcs, grant->tbs_prb)};
+    cell_plan_add(plan, h, grant->prb_start);
+    return h;
+}
