@@ -89,7 +89,7 @@ lint-run:
 	sh tests/rooms.sh
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
 	    --suppress=missingIncludeSystem --error-exitcode=1 -I. -j 2 $(ROOMS) tools bench
-	printf '%s\n' $(filter-out tests/%,$(filter %.c,$(C_FILES))) | xargs -P 2 -n 4 sh -c \
+	printf '%s\n' $(filter-out tests/%,$(filter %.c,$(C_FILES))) | xargs -P 2 -n 1 sh -c \
 	    'clang-tidy --quiet "$$@" -- $(CSTD) -fopenmp $(CPPFLAGS) 2>/dev/null' sh
 
 format:

@@ -1,8 +1,10 @@
 #!/bin/sh
 # Runs the benchmarks that have been built, one after the other, and compares the engine with
-# SimPy. Environment: BUILD (where the programs are).
+# SimPy. Environment: BUILD (where the programs are). Runs in the root of the project.
 set -u
 BUILD=${BUILD:-build}
+WILLMSIM_HOME=${WILLMSIM_HOME:-$PWD} # wherever the programs were built
+export WILLMSIM_HOME
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 trap 'exit 1' INT TERM

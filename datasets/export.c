@@ -23,23 +23,25 @@ struct cell_text {
     char number[NUMBER_BYTES];
 };
 
+static void cell_number(double value, char out[NUMBER_BYTES])
+{
+    struct text text = {0};
+    text_add_number(&text, value);
+    snprintf(out, NUMBER_BYTES, "%.*s", NUMBER_BYTES - 1, text.chars);
+}
+
 static void cell_read(sqlite3_stmt *row, int column, struct cell_text *cell)
 {
-    struct text number;
-    cell->chars = cell->number;
+    *cell = (struct cell_text){.chars = cell->number};
     switch (sqlite3_column_type(row, column)) {
     case SQLITE_NULL:
-        cell->number[0] = '\0';
         break;
     case SQLITE_INTEGER:
         snprintf(cell->number, NUMBER_BYTES, "%" PRId64,
                  (int64_t)sqlite3_column_int64(row, column));
         break;
     case SQLITE_FLOAT:
-        number = (struct text){0};
-        text_add_number(&number, sqlite3_column_double(row, column));
-        memcpy(cell->number, number.chars, NUMBER_BYTES);
-        cell->number[NUMBER_BYTES - 1] = '\0';
+        cell_number(sqlite3_column_double(row, column), cell->number);
         break;
     default:
         cell->chars = (const char *)sqlite3_column_text(row, column);
@@ -53,18 +55,16 @@ static void cell_read(sqlite3_stmt *row, int column, struct cell_text *cell)
 /* --- CSV -------------------------------------------------------------------------------------- */
 
 /* RFC 4180: quotes around a field that holds a comma, a quote or a line break. */
-static void csv_put(FILE *out, const char *chars, size_t bytes)
+static void csv_put(FILE *out, const char *chars)
 {
     if (strpbrk(chars, ",\"\r\n") == NULL) {
-        fwrite(chars, 1, bytes, out);
+        fputs(chars, out);
         return;
     }
     putc('"', out);
-    for (size_t i = 0; i < bytes; i++) {
-        if (chars[i] == '"') {
-            putc('"', out);
-        }
-        putc(chars[i], out);
+    for (const char *c = chars; *c != '\0'; c++) {
+        fputs(*c == '"' ? "\"" : "", out);
+        putc(*c, out);
     }
     putc('"', out);
 }
@@ -77,7 +77,7 @@ static void csv_row(FILE *out, sqlite3_stmt *row, int n)
         if (i > 0) {
             putc(',', out);
         }
-        csv_put(out, cell.chars, cell.bytes);
+        csv_put(out, cell.chars);
     }
     putc('\n', out);
 }
@@ -216,10 +216,10 @@ int export_table(struct store *s, const char *table, enum export_format format, 
     sqlite3_stmt *rows = NULL;
     int rc = sqlite3_prepare_v2(store_db(s), sql, -1, &rows, NULL);
     if (rc == SQLITE_OK && format == EXPORT_TEXT) {
-        while ((rc = sqlite3_step(rows)) == SQLITE_ROW) {
+        while (sqlite3_step(rows) == SQLITE_ROW) {
             text_measure(rows, n, &layout);
         }
-        rc = sqlite3_reset(rows);
+        rc = sqlite3_reset(rows); /* tells what stopped it */
     }
     result->rows = 0;
     if (rc == SQLITE_OK) {

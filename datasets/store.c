@@ -6,13 +6,14 @@
  *                                                    in a transaction    has passed, store_flush,
  *                                                                        store_end_run
  *
- * Journal: a write-ahead log while the file is written. With a rollback journal a writer killed in
- * the middle of a transaction, which is where a simulation always is, leaves a file that only
- * someone who may write to it can open (the reader has to roll back). A killed writer of a
- * write-ahead log leaves FILE-wal and FILE-shm, with which anyone can read what was committed;
- * store_close() turns the file back to a rollback journal, after which FILE is all there is and a
- * folder that cannot be written is no hindrance. Nothing is synchronised per commit (synchronous =
- * NORMAL): a power cut may cost the last commits, never the file.
+ * Journal: a write-ahead log while the file is written. With a rollback journal somebody who looks
+ * at the file of a long run makes its next commit fail, and a writer killed while it commits leaves
+ * a file that only who may write to it can open (the reader has to roll back). Readers of a
+ * write-ahead log are in nobody's way, and a killed writer leaves FILE-wal and FILE-shm, with which
+ * anyone can read what was committed. store_close() turns the file back to a rollback journal,
+ * after which FILE is all there is and a folder that cannot be written is no hindrance. Nothing is
+ * synchronised per commit (synchronous = NORMAL): a power cut may cost the last commits, never the
+ * file.
  */
 #include "datasets/store.h"
 

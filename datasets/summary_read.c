@@ -295,12 +295,10 @@ static int request_read(struct reading *r, sqlite3_stmt *row)
 int reading_requests(struct reading *r, const char *choice)
 {
     char sql[1024];
-    snprintf(sql, sizeof sql, "SELECT ");
-#define COLUMN_SQL(name) strcat(sql, #name ", ");
-    REQUEST_COLUMNS(COLUMN_SQL)
-    size_t at = strlen(sql);
-    snprintf(sql + at, sizeof sql - at, "%s FROM requests%s ORDER BY run_id, request_id", choice,
-             r->where);
+#define COLUMN_SQL(name) #name ", "
+    snprintf(sql, sizeof sql,
+             "SELECT " REQUEST_COLUMNS(COLUMN_SQL) "%s FROM requests%s ORDER BY run_id, request_id",
+             choice, r->where);
     sqlite3_stmt *row = NULL;
     int code = 0;
     int rc = sqlite3_prepare_v2(r->db, sql, -1, &row, NULL);

@@ -1,6 +1,7 @@
 /* trace_reader.c - request traces, whatever they are written in. */
 #include "datasets/trace_reader.h"
 
+#include <assert.h>
 #include <cjson/cJSON.h>
 #include <csv.h>
 #include <errno.h>
@@ -35,6 +36,7 @@ struct reader {
     const char *path;
     enum trace_format format;
     int64_t line; /* from 1 */
+    char place[32];
     struct trace trace;
     size_t items_room, blocks_room;
     struct trace_notes notes;
@@ -51,20 +53,19 @@ struct reader {
 
 /* --- Items ------------------------------------------------------------------------------------ */
 
-__attribute__((format(printf, 2, 3))) static void reader_fail(struct reader *r, const char *format,
-                                                              ...)
+static const char *reader_place(struct reader *r)
 {
-    if (r->code != 0) {
-        return;
-    }
-    char what[512], place[32];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(what, sizeof what, format, args);
-    va_end(args);
-    snprintf(place, sizeof place, "line %" PRId64, r->line);
-    r->code = err_input(r->err, r->path, place, "%s", what);
+    snprintf(r->place, sizeof r->place, "line %" PRId64, r->line);
+    return r->place;
 }
+
+/* Reports the first error, at the line that is being read. */
+#define READER_FAIL(r, ...)                                                                        \
+    do {                                                                                           \
+        if ((r)->code == 0) {                                                                      \
+            (r)->code = err_input((r)->err, (r)->path, reader_place(r), __VA_ARGS__);              \
+        }                                                                                          \
+    } while (0)
 
 /* Room for one more of items[0..n); `*items` is NULL when there is no memory. */
 static bool grow(void **items, size_t n, size_t *room, size_t bytes)
@@ -111,6 +112,7 @@ static void block_add(struct reader *r, int64_t id)
         return;
     }
     t->blocks = blocks;
+    assert(t->items != NULL); /* its item came first */
     t->blocks[t->n_blocks++] = id;
     t->items[t->n - 1].n_blocks++;
 }
@@ -202,11 +204,11 @@ static int64_t tokens_of(struct reader *r, enum column column, double value, con
 {
     const char *name = column_names[r->format][column];
     if (value < 0) {
-        reader_fail(r, "%s is %s; a request cannot have fewer than 0 tokens", name, text);
+        READER_FAIL(r, "%s is %s; a request cannot have fewer than 0 tokens", name, text);
     } else if (value > TOKENS_MAX) {
-        reader_fail(r, "%s is %s; at most %d tokens are possible", name, text, TOKENS_MAX);
+        READER_FAIL(r, "%s is %s; at most %d tokens are possible", name, text, TOKENS_MAX);
     } else if (value != floor(value)) {
-        reader_fail(r, "%s is %s; write a whole number of tokens", name, text);
+        READER_FAIL(r, "%s is %s; write a whole number of tokens", name, text);
     } else {
         return (int64_t)value;
     }
@@ -238,7 +240,7 @@ static void csv_field(void *chars, size_t bytes, void *self)
         if (!r->has_header) {
             if (strcmp(text, column_names[r->format][c]) == 0) {
                 if (r->column_at[c] >= 0) {
-                    reader_fail(r, "column %s is there twice", text);
+                    READER_FAIL(r, "column %s is there twice", text);
                 }
                 r->column_at[c] = field;
             }
@@ -255,7 +257,7 @@ static void csv_header_end(struct reader *r)
     for (int c = 0; c < COLUMNS; c++) {
         if (r->column_at[c] < 0) {
             const char *const *names = column_names[r->format];
-            reader_fail(r, "no column %s; the header line must name %s, %s and %s", names[c],
+            READER_FAIL(r, "no column %s; the header line must name %s, %s and %s", names[c],
                         names[0], names[1], names[2]);
         }
     }
@@ -273,17 +275,17 @@ static void csv_row_end(int end, void *self)
         for (int c = 0; c < COLUMNS && r->code == 0; c++) {
             double value = 0;
             if (!r->has_value[c]) {
-                reader_fail(r, "no value for %s", names[c]);
+                READER_FAIL(r, "no value for %s", names[c]);
             } else if (c == COLUMN_ARRIVAL && r->format == TRACE_AZURE) {
                 if (!timestamp_read(r->values[c], &arrival_ns)) {
-                    reader_fail(r, "%s is '%s'; write it like 2023-11-16 18:17:03.9799600",
+                    READER_FAIL(r, "%s is '%s'; write it like 2023-11-16 18:17:03.9799600",
                                 names[c], r->values[c]);
                 }
             } else if (!number_read(r->values[c], &value)) {
-                reader_fail(r, "%s is '%s', not a number", names[c], r->values[c]);
+                READER_FAIL(r, "%s is '%s', not a number", names[c], r->values[c]);
             } else if (c == COLUMN_ARRIVAL) {
                 if (value < 0 || value > arrival_s_max) {
-                    reader_fail(r, "%s is %s; write seconds from 0 to %g", names[c], r->values[c],
+                    READER_FAIL(r, "%s is %s; write seconds from 0 to %g", names[c], r->values[c],
                                 arrival_s_max);
                 } else {
                     arrival_ns = ns_of_s(value);
@@ -305,7 +307,7 @@ static void csv_line(struct reader *r, struct csv_parser *parser, const char *li
 {
     if (csv_parse(parser, line, bytes, csv_field, csv_row_end, r) != bytes) {
         if (csv_error(parser) == CSV_EPARSE) {
-            reader_fail(r, "a quote stands where none may; quote whole fields and double the "
+            READER_FAIL(r, "a quote stands where none may; quote whole fields and double the "
                            "quotes inside");
         } else {
             r->code = err_memory(r->err, "reading a trace");
@@ -320,9 +322,9 @@ static double json_number(struct reader *r, const cJSON *object, enum column col
     const char *name = column_names[r->format][column];
     const cJSON *node = cJSON_GetObjectItemCaseSensitive(object, name);
     if (node == NULL) {
-        reader_fail(r, "no \"%s\"", name);
+        READER_FAIL(r, "no \"%s\"", name);
     } else if (!cJSON_IsNumber(node) || !isfinite(node->valuedouble)) {
-        reader_fail(r, "\"%s\" is not a number", name);
+        READER_FAIL(r, "\"%s\" is not a number", name);
     } else {
         snprintf(text, 32, "%.15g", node->valuedouble);
         return node->valuedouble;
@@ -340,7 +342,7 @@ static void mooncake_line(struct reader *r, const char *line, size_t bytes)
         used++;
     }
     if (object == NULL || used != bytes || !cJSON_IsObject(object)) {
-        reader_fail(r, "not one JSON object; write {\"timestamp\": ms, \"input_length\": tokens, "
+        READER_FAIL(r, "not one JSON object; write {\"timestamp\": ms, \"input_length\": tokens, "
                        "\"output_length\": tokens}");
         cJSON_Delete(object);
         return;
@@ -348,7 +350,7 @@ static void mooncake_line(struct reader *r, const char *line, size_t bytes)
     char text[32];
     double ms = json_number(r, object, COLUMN_ARRIVAL, text);
     if (ms < 0 || ms > arrival_s_max * 1e3) {
-        reader_fail(r, "\"timestamp\" is %s; write milliseconds from 0 to %g", text,
+        READER_FAIL(r, "\"timestamp\" is %s; write milliseconds from 0 to %g", text,
                     arrival_s_max * 1e3);
     }
     double input = json_number(r, object, COLUMN_INPUT, text);
@@ -360,7 +362,7 @@ static void mooncake_line(struct reader *r, const char *line, size_t bytes)
     }
     const cJSON *ids = cJSON_GetObjectItemCaseSensitive(object, "hash_ids");
     if (ids != NULL && !cJSON_IsArray(ids)) {
-        reader_fail(r, "\"hash_ids\" is not a list");
+        READER_FAIL(r, "\"hash_ids\" is not a list");
     }
     const cJSON *id;
     cJSON_ArrayForEach(id, ids)
@@ -370,7 +372,7 @@ static void mooncake_line(struct reader *r, const char *line, size_t bytes)
         }
         if (!cJSON_IsNumber(id) || id->valuedouble != floor(id->valuedouble) ||
             fabs(id->valuedouble) > 0x1p53) {
-            reader_fail(r, "\"hash_ids\" holds something that is not a whole number");
+            READER_FAIL(r, "\"hash_ids\" holds something that is not a whole number");
         } else {
             block_add(r, (int64_t)id->valuedouble);
         }
@@ -409,7 +411,7 @@ static void lines_read(struct reader *r, FILE *in)
             bytes -= 3;
         }
         if (bytes > LINE_BYTES_MAX) {
-            reader_fail(r, "longer than %d bytes; this is no trace", LINE_BYTES_MAX);
+            READER_FAIL(r, "longer than %d bytes; this is no trace", LINE_BYTES_MAX);
         } else if (r->format != TRACE_MOONCAKE) {
             csv_line(r, &parser, text, bytes);
         } else if (!line_is_blank(text, bytes)) {
@@ -421,7 +423,7 @@ static void lines_read(struct reader *r, FILE *in)
     }
     if (r->code == 0 && r->format != TRACE_MOONCAKE &&
         csv_fini(&parser, csv_field, csv_row_end, r) != 0) {
-        reader_fail(r, "the file ends inside a quoted field");
+        READER_FAIL(r, "the file ends inside a quoted field");
     }
     csv_free(&parser);
     free(line);
@@ -445,6 +447,7 @@ static int item_compare(const void *a, const void *b)
 static int items_sort(struct reader *r)
 {
     struct trace *t = &r->trace;
+    assert(t->n > 0 && t->items != NULL);
     for (size_t i = 1; i < t->n && !r->notes.was_unsorted; i++) {
         r->notes.was_unsorted = t->items[i].arrival_ns < t->items[i - 1].arrival_ns;
     }

@@ -86,9 +86,8 @@ int cell_common_init(struct cell_common *c, const struct scenario *sc, struct er
                                                             : 1);
     c->dl_min_prb = (int32_t)r->min_grant_prb_dl;
     c->tb_header_bytes = TB_HEADER_BYTES;
-    int64_t headers = sc->transport != NULL
-                          ? sc->transport->ip_header_bytes + sc->transport->l4_header_bytes
-                          : DEFAULT_HEADERS;
+    int64_t headers =
+        sc->transport != NULL ? transport_header_bytes(sc->transport) : DEFAULT_HEADERS;
     int64_t mtu = sc->transport != NULL ? sc->transport->mtu_bytes : DEFAULT_MTU;
     c->packet_payload_bytes = mtu - headers;
     c->packet_header_bytes = headers + PDCP_SDAP_BYTES;

@@ -23,7 +23,9 @@ void stream_enter(struct cell *cell, struct ue_radio *u, enum radio_direction d,
     const struct request *r = world_request(w, request);
     int64_t taken = r->at[d == RADIO_UL ? STAGE_RADIO_UL : STAGE_RADIO_DL].bytes_in;
     int64_t full = k->packet_payload_bytes;
-    int64_t packets = (taken + full - 1) / full - (taken - app_bytes + full - 1) / full;
+    int64_t packets = (flags & CHUNK_CONTROL) != 0
+                          ? 1
+                          : (taken + full - 1) / full - (taken - app_bytes + full - 1) / full;
     uint32_t handle = pool_take(&cell->segments);
     if (handle == POOL_NONE) {
         w->sink_error = ERR_MEMORY;

@@ -3,7 +3,7 @@
  * What the gNB knows of a UE's buffer is its estimate from the last BSR less what has arrived
  * since; what it has granted and not yet decoded is sched_bytes. It grants while estimate >
  * sched_bytes, when it has seen a scheduling request, and when an idle grant is due (FACTS 1). */
-#include "base/draw.h"
+#include "base/units.h"
 #include "sim/cell.h"
 #include "sim/scenario.h"
 #include "sim/world.h"
@@ -134,8 +134,10 @@ void cell_ul_send(struct cell *cell, struct ue_radio *u, uint8_t process)
     d->current_prb = h->n_prb;
     d->last_mcs = h->mcs;
     cell_count(cell, RADIO_UL, h);
-    if (h->request != POOL_NONE) {
-        struct request *r = world_request(cell->stage.world, h->request);
+    /* Charged to the request while its upload lasts; acknowledgements that come after are not. */
+    struct request *r =
+        h->request != POOL_NONE ? world_request(cell->stage.world, h->request) : NULL;
+    if (r != NULL && r->at[STAGE_RADIO_UL].out == NS_NEVER) {
         r->ul_sched_bytes += h->tb_bytes;
         r->ul_sched_prb += h->n_prb;
         r->ul_blocks++;

@@ -29,8 +29,9 @@ static void link_accept(struct stage *stage, enum stage_index index, uint32_t re
     int64_t now = world_now(w);
     /* stage_pass() has already counted these bytes as taken. */
     int64_t taken = r->at[index].bytes_in;
-    int64_t wire =
-        bytes + link->header_bytes * (packets(link, taken) - packets(link, taken - bytes));
+    int64_t n =
+        (flags & CHUNK_CONTROL) != 0 ? 1 : packets(link, taken) - packets(link, taken - bytes);
+    int64_t wire = bytes + link->header_bytes * n;
     int64_t start = now > link->busy_until_ns ? now : link->busy_until_ns;
     link->busy_until_ns = start + llround((double)wire * 8.0 / link->bits_per_ns);
     r->at[index].bytes_held += bytes;

@@ -38,6 +38,7 @@ struct request {
     uint64_t id; /* (UE index << 32) + the UE's request number */
     uint32_t ue;
     uint32_t server;
+    uint32_t flow; /* its TCP connection, when the transport has one */
     int32_t cell;  /* at birth; -1 without a radio */
     int32_t slice; /* fruit (or branch) index in the slice tree at birth; -1: none */
     uint32_t live_prev, live_next; /* the world's list of requests in flight, by handle */
@@ -62,7 +63,8 @@ struct request {
     int64_t ue_first_byte, done;
     int64_t queued_since; /* NS_NEVER while it runs */
     int64_t queue_ns;
-    int64_t tokens_out; /* tokens whose bytes the server has dealt with */
+    int64_t answered_bytes; /* of the answer, given to the transport */
+    int64_t tokens_out;     /* tokens whose bytes the server has dealt with */
     int64_t preemptions;
     int64_t ul_sched_bytes, ul_sched_prb, ul_blocks;
     double ul_bler;

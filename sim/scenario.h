@@ -77,7 +77,12 @@ struct scenario_slices {
     const char *rrm_policy_sub; /* path of a testbed rrmPolicy_sub.json; "" none */
 };
 
+enum transport_protocol { TRANSPORT_NONE, TRANSPORT_UDP, TRANSPORT_TCP };
+
 struct scenario_transport {
+    int protocol; /* enum transport_protocol */
+    int64_t tcp_window_bytes;
+    bool tcp_handshake;
     double rate_mbps, delay_ms;
     int64_t mtu_bytes, ip_header_bytes, l4_header_bytes;
 };
@@ -173,6 +178,9 @@ void scenario_free(struct scenario *sc);
 
 /* Expands $WILLMSIM_DATA/ in a path of the scenario; memory from its arena. NULL: out of memory. */
 const char *scenario_path(struct scenario *sc, const char *path);
+
+/* IP and L4 headers on every packet of a transport. */
+int64_t transport_header_bytes(const struct scenario_transport *t);
 
 /* Slice index in slices.tree by id, or -1. */
 int scenario_slice_index(const struct scenario *sc, const char *id);

@@ -106,7 +106,23 @@ static const struct json_spec slices_spec =
 
 /* --- From the gNB to the servers -------------------------------------------------------------- */
 
+static const char *const protocol_words[] = {"none", "udp", "tcp", NULL};
+
+int64_t transport_header_bytes(const struct scenario_transport *t)
+{
+    static const int64_t own[] = {[TRANSPORT_NONE] = 0, [TRANSPORT_UDP] = 8, [TRANSPORT_TCP] = 32};
+    return t->ip_header_bytes + (t->l4_header_bytes > 0 ? t->l4_header_bytes : own[t->protocol]);
+}
+
 static const struct json_field transport_fields[] = {
+    F_WORD(scenario_transport, protocol, protocol_words, "\"none\"",
+           "What carries a request: none (its packets follow one another as fast as the links take "
+           "them), udp (the same, one message), or tcp (a connection per request: handshake, slow "
+           "start, acknowledgements over the other direction). Testbed: tcp (HTTP)."),
+    F_INT(scenario_transport, tcp_window_bytes, 2048, 1e9, "6291456",
+          "TCP receive window in bytes. Linux: the upper bound of its autotuning (tcp_rmem)."),
+    F_BOOL(scenario_transport, tcp_handshake, "true",
+           "Each request opens its connection. Testbed: yes (a Python client without a session)."),
     F_POS(scenario_transport, rate_mbps, 0, 1e6, "1000",
           "Rate of the link between gNB and core network in Mbit/s. Testbed: 1000 (Ethernet)."),
     F_NUM(scenario_transport, delay_ms, 0, 10000, "0.2",
@@ -115,14 +131,15 @@ static const struct json_field transport_fields[] = {
           "Largest IP packet of the phone in bytes. Assumed: Ethernet's 1500."),
     F_INT(scenario_transport, ip_header_bytes, 0, 200, "20",
           "IP header per packet: IPv4 without options (RFC 791)."),
-    F_INT(scenario_transport, l4_header_bytes, 0, 200, "32",
-          "TCP header per packet: 20 bytes (RFC 9293) and timestamps (RFC 7323)."),
+    F_INT(scenario_transport, l4_header_bytes, 0, 200, "0",
+          "Header per packet above IP; 0: the protocol's own, which is 8 for udp (RFC 768), 32 for "
+          "tcp (20, RFC 9293, and timestamps, RFC 7323), nothing for none."),
     F_END};
 
 static int transport_check(const void *object, const char *file, const char *place, struct err *e)
 {
     const struct scenario_transport *t = object;
-    int64_t headers = t->ip_header_bytes + t->l4_header_bytes;
+    int64_t headers = transport_header_bytes(t);
     if (t->mtu_bytes <= headers) {
         return FAIL_KEY("mtu_bytes", "%lld leaves no room after %lld bytes of headers",
                         (long long)t->mtu_bytes, (long long)headers);

@@ -24,6 +24,15 @@ static int64_t text_of(const struct request *r, int64_t tokens)
     return r->text_bytes * tokens / r->output_tokens;
 }
 
+static void send_answer(struct world *w, uint32_t request, int64_t bytes, bool last)
+{
+    world_request(w, request)->answered_bytes += bytes;
+    if (w->tcp != NULL)
+        tcp_send(w->tcp, request, TCP_DOWN, bytes, last);
+    else
+        stage_pass(w, STAGE_SERVER, request, bytes, last ? CHUNK_LAST : CHUNK_PUSH);
+}
+
 /* A request has `generated` tokens now: stamps, and the bytes that leave. Streamed text leaves
  * token by token; what is not text (a picture) leaves with the last. */
 static void tokens_made(struct server *s, uint32_t request, int64_t generated)
@@ -39,11 +48,11 @@ static void tokens_made(struct server *s, uint32_t request, int64_t generated)
     bool last = generated == r->output_tokens;
     if (last)
         r->last_token = world_now(w);
-    int64_t sent = r->at[STAGE_SERVER].bytes_out;
+    int64_t sent = r->answered_bytes;
     if (last)
-        stage_pass(w, STAGE_SERVER, request, r->downlink_bytes - sent, CHUNK_LAST);
+        send_answer(w, request, r->downlink_bytes - sent, true);
     else if (streams(w, request) && text_of(r, generated) > sent)
-        stage_pass(w, STAGE_SERVER, request, text_of(r, generated) - sent, CHUNK_PUSH);
+        send_answer(w, request, text_of(r, generated) - sent, false);
 }
 
 /* --- Steps ------------------------------------------------------------------------------------ */
@@ -163,9 +172,15 @@ static void server_accept(struct stage *stage, enum stage_index index, uint32_t 
     (void)index;
     (void)bytes;
     struct server *s = (struct server *)stage;
+    struct world *w = stage->world;
+    if ((flags & CHUNK_CONTROL) != 0) {
+        tcp_control(w->tcp, request, TCP_UP);
+        return;
+    }
+    if (w->tcp != NULL)
+        tcp_data(w->tcp, request, TCP_UP);
     if ((flags & CHUNK_LAST) == 0)
         return; /* the server starts when it has the whole request */
-    struct world *w = stage->world;
     struct request *r = world_request(w, request);
     if (r->tx_width > 0) {
         int64_t tokens;

@@ -42,6 +42,7 @@ void stage_pass(struct world *w, enum stage_index index, uint32_t request, int64
 {
     struct request *r = world_request(w, request);
     int64_t now = world_now(w);
+    bool stamps = (flags & CHUNK_CONTROL) == 0;
     r->at[index].bytes_out += bytes;
     if ((flags & CHUNK_LAST) != 0)
         r->at[index].out = now;
@@ -49,7 +50,7 @@ void stage_pass(struct world *w, enum stage_index index, uint32_t request, int64
     while (next == NULL)
         next = stage_at(w, ++index, r);
     struct request_stamps *at = &r->at[index];
-    if (at->first_in == NS_NEVER)
+    if (at->first_in == NS_NEVER && stamps)
         at->first_in = now;
     if ((flags & CHUNK_LAST) != 0)
         at->last_in = now;

@@ -23,8 +23,9 @@
 struct world;
 
 enum chunk_flags {
-    CHUNK_PUSH = 1, /* wanted at its own time (a streamed token) */
-    CHUNK_LAST = 2, /* the message ends here */
+    CHUNK_PUSH = 1,    /* wanted at its own time (a streamed token) */
+    CHUNK_LAST = 2,    /* the message ends here */
+    CHUNK_CONTROL = 4, /* a packet without application bytes (TCP): leaves no stamps */
 };
 
 struct stage {

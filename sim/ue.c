@@ -43,6 +43,17 @@ static void ask(struct ue *ue)
         ask_next(ue);
 }
 
+static void send_request(struct world *w, uint32_t request)
+{
+    int64_t bytes = world_request(w, request)->uplink_bytes;
+    if (w->tcp == NULL) {
+        stage_pass(w, STAGE_UE_TX, request, bytes, CHUNK_LAST);
+        return;
+    }
+    tcp_open(w->tcp, request);
+    tcp_send(w->tcp, request, TCP_UP, bytes, true);
+}
+
 static void ue_handle(struct entity *self, uint32_t kind, uint64_t arg)
 {
     struct ue *ue = (struct ue *)self;
@@ -50,8 +61,7 @@ static void ue_handle(struct entity *self, uint32_t kind, uint64_t arg)
     if (kind == UE_ASK)
         ask(ue);
     else
-        stage_pass(w, STAGE_UE_TX, (uint32_t)arg, world_request(w, (uint32_t)arg)->uplink_bytes,
-                   CHUNK_LAST);
+        send_request(w, (uint32_t)arg);
 }
 
 /* The answer arrives: STAGE_UE_RX. */
@@ -59,7 +69,13 @@ static void ue_accept(struct stage *stage, enum stage_index index, uint32_t requ
                       unsigned flags)
 {
     struct world *w = stage->world;
+    if ((flags & CHUNK_CONTROL) != 0) {
+        tcp_control(w->tcp, request, TCP_DOWN);
+        return;
+    }
     struct request *r = world_request(w, request);
+    if (w->tcp != NULL)
+        tcp_data(w->tcp, request, TCP_DOWN);
     if (r->ue_first_byte == NS_NEVER && bytes > 0)
         r->ue_first_byte = world_now(w);
     if ((flags & CHUNK_LAST) == 0)

@@ -57,7 +57,8 @@ void world_request_done(struct world *w, uint32_t handle, const char *failure)
     else
         w->live_tail = r->live_prev;
     ue_request_done(w->ues[r->ue], r);
-    pool_give(&w->requests, handle);
+    if (w->tcp == NULL || tcp_close(w->tcp, handle))
+        pool_give(&w->requests, handle);
 }
 
 static int64_t stamp(int64_t ns)
@@ -358,7 +359,7 @@ static int make_links(struct world *w, uint32_t *next_id, struct err *e)
 {
     const struct scenario *sc = w->scenario;
     const struct scenario_transport *t = sc->transport;
-    int64_t headers = t != NULL ? t->ip_header_bytes + t->l4_header_bytes : 0;
+    int64_t headers = t != NULL ? transport_header_bytes(t) : 0;
     int64_t payload = t != NULL ? t->mtu_bytes - headers : 1460;
     int64_t gtpu = sc->core != NULL ? sc->core->gtpu_header_bytes : 0;
     if (t != NULL) {
@@ -410,6 +411,17 @@ static int make_servers(struct world *w, uint32_t *next_id, struct err *e)
     return 0;
 }
 
+static int make_tcp(struct world *w, uint32_t *next_id, struct err *e)
+{
+    const struct scenario_transport *t = w->scenario->transport;
+    if (t == NULL || t->protocol != TRANSPORT_TCP)
+        return 0;
+    w->tcp = arena_alloc(&w->arena, sizeof *w->tcp);
+    if (w->tcp == NULL || tcp_init(w->tcp, w, (*next_id)++) != 0)
+        return err_memory(e, "the connections");
+    return 0;
+}
+
 int world_make(struct world *w, const struct scenario *sc, const struct run_options *options,
                struct err *e)
 {
@@ -440,6 +452,8 @@ int world_make(struct world *w, const struct scenario *sc, const struct run_opti
         rc = make_links(w, &next_id, e);
     if (rc == 0)
         rc = make_servers(w, &next_id, e);
+    if (rc == 0)
+        rc = make_tcp(w, &next_id, e);
     if (rc != 0)
         world_free(w);
     return rc;
@@ -462,6 +476,8 @@ void world_free(struct world *w)
         link_free(w->core_dl);
     for (int i = 0; i < w->n_servers; i++)
         server_free(w->servers[i]);
+    if (w->tcp != NULL)
+        tcp_free(w->tcp);
     pool_free(&w->requests);
     engine_free(w->engine);
     arena_free(&w->arena);

@@ -14,6 +14,7 @@
 #include "sim/run.h"
 #include "sim/scenario.h"
 #include "sim/stage.h"
+#include "sim/tcp.h"
 
 struct link;
 struct server;
@@ -52,6 +53,7 @@ struct world {
     struct link *core_ul, *core_dl; /* NULL: none */
     struct server **servers;
     int n_servers;
+    struct tcp *tcp; /* NULL: the transport has no connections */
 
     int64_t end_ns; /* no request is born at or after this time */
     struct arena arena;

@@ -8,7 +8,7 @@ for job in "$@"; do
     build) want="$want pkg-config gcc libgsl-dev libcjson-dev libsqlite3-dev libcsv-dev nettle-dev" ;;
     test)  want="$want libcmocka-dev sqlite3 jq" ;;
     lint)  want="$want clang-format clang-tidy cppcheck" ;;
-    bench) want="$want python3-simpy" ;;
+    bench) want="$want python3-simpy3" ;;
     *) echo "willmsim: install-deps.sh: unknown job '$job'; use build, test, lint or bench" >&2; exit 2 ;;
     esac
 done

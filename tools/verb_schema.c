@@ -30,9 +30,9 @@ int verb_schema(int argc, char **argv)
         return call_wrong(argv[0], "unexpected '%s'; it takes no argument", argv[optind]);
     }
     if (markdown) {
-        json_reference_print(stdout, &scenario_spec);
+        scenario_reference_print(stdout);
     } else {
-        json_schema_print(stdout, &scenario_spec, "willmsim scenario");
+        scenario_schema_print(stdout);
     }
     return 0;
 }

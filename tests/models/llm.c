@@ -430,6 +430,11 @@ static void test_passes_split_long_prompts(void **state)
     int64_t once = llm_step_ns(&cost, &whole, 1, 0, 0, 0);
     /* Only the last part needs the LM head. */
     assert_true(once <= sum && (double)once > 0.995 * (double)sum);
+    /* Two full passes are two, not three. */
+    whole.tokens = 1024;
+    sum = llm_step_ns(&cost, &parts[0], 1, 0, 0, 0) + llm_step_ns(&cost, &parts[1], 1, 0, 0, 0);
+    once = llm_step_ns(&cost, &whole, 1, 0, 0, 0);
+    assert_true(once <= sum && (double)once > 0.995 * (double)sum);
     arena_free(&a);
 }
 

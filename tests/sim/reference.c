@@ -21,6 +21,7 @@
 #include "base/units.h"
 #include "models/channel.h"
 #include "models/nr_error.h"
+#include "models/nr_mac.h"
 #include "models/nr_tables.h"
 #include "models/nr_tbs.h"
 #include "sched/radio.h"
@@ -31,7 +32,7 @@ enum { UES = 4, PROCESSES = 16, ROUNDS = 8, LOSSES = 4096, DL = RADIO_DL, UL = R
 
 /* A request in one direction: which bytes of the stream, when it enters and when it has passed. */
 struct message {
-    int64_t in_ns, out_ns, bytes, begin, end;
+    int64_t id, in_ns, out_ns, bytes, begin, end;
     size_t row;
 };
 
@@ -556,6 +557,16 @@ static int64_t slots_in(const struct radio *r, double ms)
     return llround(ms * 1e6 / (double)r->slot_ns);
 }
 
+/* By when they enter; those of one instant by number. */
+static int message_order(const void *a, const void *b)
+{
+    const struct message *x = a;
+    const struct message *y = b;
+    if (x->in_ns != y->in_ns)
+        return x->in_ns < y->in_ns ? -1 : 1;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
 static void side_make(struct radio *r, int ue, int d, const struct rows *rows)
 {
     struct side *s = &r->phones[ue].side[d];
@@ -571,9 +582,11 @@ static void side_make(struct radio *r, int ue, int d, const struct rows *rows)
         *m = (struct message){.in_ns = d == UL ? q->radio_ul_in_ns : q->radio_dl_in_ns,
                               .bytes = d == UL ? q->uplink_bytes : q->downlink_bytes,
                               .out_ns = -1,
+                              .id = q->request_id,
                               .row = i};
         bytes += 2 * m->bytes + 1000;
     }
+    qsort(s->messages, s->n_messages, sizeof *s->messages, message_order);
     s->have = many(bytes, 1);
     s->thr = many(r->slots, sizeof *s->thr);
     s->scheduled = many(r->slots, sizeof *s->scheduled);
@@ -776,4 +789,94 @@ static void compare(const char *json, const char *const *sets, int n_sets, struc
     memcpy(totals, r.totals, sizeof r.totals);
     radio_free(&r);
     scenario_free(&sc);
+}
+
+/* --- The scenarios ---------------------------------------------------------------------------- */
+
+static const char base[] =
+    "{\"name\": \"reference\", \"duration_s\": 11, \"output\": {\"ran_records_ms\": 10},"
+    " \"radio\": {}, \"cells\": [{\"id\": \"c\"}],"
+    " \"servers\": [{\"id\": \"g\", \"gpu\": \"rtx4090\", \"model\": \"llava\", \"engine\": \"ollama\",\"batching\":{\"kind\":\"parallel-slots\"}}],"
+    " \"ues\": [{\"id\": \"u\", \"cell\": \"c\", \"server\": \"g\","
+    " \"traffic\": {\"kind\": \"willm-client\"}}]}";
+
+#define DOWN     "ues.0.traffic.mode=text_request"
+#define NO_IDLE  "radio.idle_grant_ms=0"
+#define BAD_UL   "radio.channel_ul={\"kind\": \"testbed\", \"mean_snr_db\": 8}"
+#define BAD_DL   "radio.channel_dl={\"kind\": \"testbed\", \"mean_snr_db\": 8}"
+
+struct outcome {
+    struct totals totals[2];
+    struct rows rows;
+};
+
+static void run(struct outcome *o, int n, const char *const *sets)
+{
+    compare(base, sets, n, o->totals, &o->rows);
+    printf("UL blocks %lld again %lld lost %lld pad %lld | DL %lld %lld %lld %lld; req %zu sim %lld\n",
+           (long long)o->totals[UL].blocks, (long long)o->totals[UL].again, (long long)o->totals[UL].lost,
+           (long long)o->totals[UL].padding, (long long)o->totals[DL].blocks,
+           (long long)o->totals[DL].again, (long long)o->totals[DL].lost, (long long)o->totals[DL].padding, o->rows.n_requests, (long long)o->rows.result.sim_ns);
+    rows_free(&o->rows);
+}
+#define RUN(o, ...)                                                                                \
+    run(o, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *),                      \
+        (const char *const[]){__VA_ARGS__})
+#define CHAT "ues.0.traffic={\"kind\": \"poisson\", \"rate_hz\": 15, \"bytes_per_token\": 50, \"input_tokens\": {\"dist\": \"uniform\", \"min\": 1, \"max\": 200}, \"output_tokens\": {\"dist\": \"uniform\", \"min\": 1, \"max\": 10}}", "servers.0={\"id\": \"g\", \"gpu\": \"h100-sxm\", \"model\": \"llama-3.2-1b\"}"
+#define T(name, ...) static void name(void **state) { (void)state; struct outcome o; RUN(&o, __VA_ARGS__); }
+T(t_up, "seed=1")
+T(t_up_noidle, NO_IDLE)
+T(t_down, DOWN)
+T(t_down_noidle, DOWN, NO_IDLE)
+T(t_3, "ues.0.count=3")
+T(t_3n, "ues.0.count=3", NO_IDLE)
+T(t_3d, "ues.0.count=3", DOWN)
+T(t_bad, BAD_UL, BAD_DL)
+T(t_badn, BAD_UL, BAD_DL, NO_IDLE)
+T(t_badd, BAD_UL, BAD_DL, DOWN)
+T(t_bad3, BAD_UL, BAD_DL, "ues.0.count=3")
+T(t_bad3n, BAD_UL, BAD_DL, "ues.0.count=3", NO_IDLE)
+T(t_bad3dn, BAD_UL, BAD_DL, "ues.0.count=3", NO_IDLE, DOWN)
+T(t_bad3r, BAD_UL, BAD_DL, "ues.0.count=3", NO_IDLE, "radio.harq_rounds=2", "radio.rlc_status_ms=2")
+T(t_off3, "radio.sr_offset_slots=3", NO_IDLE, "ues.0.count=3")
+T(t_sr8, "radio.sr_offset_slots=3", "radio.sr_period_slots=8", NO_IDLE, "ues.0.count=3", BAD_UL)
+T(t_k2, "radio.k2_slots=2", "radio.k1_slots=2", "ues.0.count=3")
+T(t_k0, "radio.k2_slots=1", "radio.k1_slots=1", "ues.0.count=3")
+T(t_fdd, "radio.tdd=fdd", "radio.scs_khz=15", "ues.0.count=3", BAD_UL, BAD_DL)
+T(t_ddsuu, "radio.tdd=DDSUU", "ues.0.count=3", BAD_UL, BAD_DL, NO_IDLE)
+T(t_one, "radio.max_ues_per_slot=1", "ues.0.count=3")
+T(t_ph, "radio.ul_power_headroom_db=15")
+T(t_proc, "radio.harq_processes=2", "ues.0.count=3", BAD_UL, BAD_DL)
+T(c_1, CHAT)
+T(c_1n, CHAT, NO_IDLE)
+T(c_3, CHAT, "ues.0.count=3")
+T(c_3n, CHAT, NO_IDLE, "ues.0.count=3")
+T(c_3b, CHAT, NO_IDLE, "ues.0.count=3", BAD_UL, BAD_DL)
+T(c_3bi, CHAT, "ues.0.count=3", BAD_UL, BAD_DL)
+T(c_lost, CHAT, "ues.0.count=3", BAD_UL, BAD_DL, "radio.harq_rounds=2", "radio.start_mcs=16", "radio.la_update_frames=100")
+T(c_lostn, CHAT, "ues.0.count=3", NO_IDLE, BAD_UL, BAD_DL, "radio.harq_rounds=2", "radio.start_mcs=16", "radio.la_update_frames=100")
+T(c_lostt, CHAT, "ues.0.count=3", NO_IDLE, BAD_UL, BAD_DL, "radio.harq_rounds=1", "radio.max_mcs_ul=12", "radio.rlc_status_ms=1")
+T(c_k2, CHAT, "ues.0.count=3", NO_IDLE, "radio.k2_slots=2", "radio.k1_slots=2")
+T(c_fdd, CHAT, "ues.0.count=3", NO_IDLE, "radio.tdd=fdd", BAD_UL)
+T(c_dddsu, CHAT, "ues.0.count=3", NO_IDLE, "radio.tdd=DDDSU", BAD_UL)
+T(c_off3, CHAT, "ues.0.count=3", NO_IDLE, "radio.sr_offset_slots=3")
+T(c_sr8, CHAT, "ues.0.count=3", NO_IDLE, "radio.sr_period_slots=8", "radio.sr_offset_slots=1")
+#define TINY CHAT, "ues.0.traffic.overhead_bytes=0", "ues.0.traffic.bytes_per_token=0.5"
+T(d_1, TINY)
+T(d_3, TINY, "ues.0.count=3")
+T(d_i5, TINY, "radio.idle_grant_ms=5.5")
+T(d_i4, TINY, "radio.idle_grant_ms=4.5", "ues.0.count=3")
+T(d_rlc, TINY, NO_IDLE, BAD_UL, "ues.0.count=3", "radio.harq_rounds=1", "radio.max_mcs_ul=12", "radio.rlc_status_ms=1")
+T(d_3n, TINY, NO_IDLE, "ues.0.count=3")
+T(d_3b, TINY, "ues.0.count=3", BAD_UL, BAD_DL, "radio.harq_rounds=2", "radio.start_mcs=16", "radio.la_update_frames=100")
+
+int test_reference(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(t_up), cmocka_unit_test(t_up_noidle), cmocka_unit_test(t_down), cmocka_unit_test(t_down_noidle),
+        cmocka_unit_test(t_3), cmocka_unit_test(t_3n), cmocka_unit_test(t_3d), cmocka_unit_test(t_bad), cmocka_unit_test(t_badn), cmocka_unit_test(t_badd),
+        cmocka_unit_test(t_bad3), cmocka_unit_test(t_bad3n), cmocka_unit_test(t_bad3dn), cmocka_unit_test(t_bad3r), cmocka_unit_test(t_off3), cmocka_unit_test(t_sr8), cmocka_unit_test(t_k2),
+        cmocka_unit_test(t_k0), cmocka_unit_test(t_fdd), cmocka_unit_test(t_ddsuu), cmocka_unit_test(t_one), cmocka_unit_test(t_ph), cmocka_unit_test(t_proc),cmocka_unit_test(d_i5),cmocka_unit_test(d_i4),cmocka_unit_test(d_rlc),cmocka_unit_test(d_1),cmocka_unit_test(d_3),cmocka_unit_test(d_3n),cmocka_unit_test(d_3b),cmocka_unit_test(c_1),cmocka_unit_test(c_1n),cmocka_unit_test(c_3),cmocka_unit_test(c_3n),cmocka_unit_test(c_3b),cmocka_unit_test(c_3bi),cmocka_unit_test(c_lost),cmocka_unit_test(c_lostn),cmocka_unit_test(c_lostt),cmocka_unit_test(c_k2),cmocka_unit_test(c_fdd),cmocka_unit_test(c_dddsu),cmocka_unit_test(c_off3),cmocka_unit_test(c_sr8),
+    };
+    return cmocka_run_group_tests_name("reference", tests, NULL, NULL);
 }
