@@ -177,7 +177,7 @@ static void server_accept(struct stage *stage, enum stage_index index, uint32_t 
         tcp_control(w->tcp, request, TCP_UP);
         return;
     }
-    if (w->tcp != NULL)
+    if (w->tcp != NULL && flags != 0) /* part of a segment is not heard of yet */
         tcp_data(w->tcp, request, TCP_UP);
     if ((flags & CHUNK_LAST) == 0)
         return; /* the server starts when it has the whole request */

@@ -74,7 +74,7 @@ static void ue_accept(struct stage *stage, enum stage_index index, uint32_t requ
         return;
     }
     struct request *r = world_request(w, request);
-    if (w->tcp != NULL)
+    if (w->tcp != NULL && flags != 0) /* part of a segment is not heard of yet */
         tcp_data(w->tcp, request, TCP_DOWN);
     if (r->ue_first_byte == NS_NEVER && bytes > 0)
         r->ue_first_byte = world_now(w);

@@ -32,7 +32,7 @@ static struct llm_card card_of(struct arena *a, const char *name)
 {
     struct llm_card card;
     struct err e = {0};
-    if (llm_card_load(NULL, name, a, &card, &e) != 0) {
+    if (llm_card_load("models/cards", name, a, &card, &e) != 0) {
         fail_msg("%s", e.text);
     }
     return card;
@@ -44,7 +44,7 @@ static int cost_of(struct arena *a, const char *gpu, const char *model, enum llm
     struct llm_card card = card_of(a, model);
     struct llm_setup setup = {.card = &card, .quant = quant, .engine = engine};
     setup.tensor_parallel = tp;
-    if (gpu_profile_load(NULL, gpu, a, &setup.gpu, e) != 0) {
+    if (gpu_profile_load("bench/profiles", gpu, a, &setup.gpu, e) != 0) {
         fail_msg("%s", e->text);
     }
     return llm_cost_make(&setup, cost, e);
@@ -201,12 +201,12 @@ static void test_unknown_names_meet_their_nearest(void **state)
     struct llm_card card;
     const struct gpu_profile *gpu;
     struct err e = {0};
-    assert_int_equal(llm_card_load(NULL, "llama-2-7", &a, &card, &e), ERR_INPUT);
+    assert_int_equal(llm_card_load("models/cards", "llama-2-7", &a, &card, &e), ERR_INPUT);
     assert_non_null(strstr(e.text, "did you mean \"llama-2-7b\""));
-    assert_int_equal(gpu_profile_load(NULL, "rtx4900", &a, &gpu, &e), ERR_INPUT);
+    assert_int_equal(gpu_profile_load("bench/profiles", "rtx4900", &a, &gpu, &e), ERR_INPUT);
     assert_non_null(strstr(e.text, "did you mean \"rtx4090\""));
-    assert_int_equal(gpu_profile_load(NULL, "../profiles/l4", &a, &gpu, &e), ERR_INPUT);
-    assert_int_equal(gpu_profile_load(NULL, "", &a, &gpu, &e), ERR_INPUT);
+    assert_int_equal(gpu_profile_load("bench/profiles", "../profiles/l4", &a, &gpu, &e), ERR_INPUT);
+    assert_int_equal(gpu_profile_load("bench/profiles", "", &a, &gpu, &e), ERR_INPUT);
     assert_int_equal(gpu_profile_load("/nowhere", "l4", &a, &gpu, &e), ERR_INPUT);
     arena_free(&a);
 }

@@ -172,8 +172,8 @@ static void predict(struct row *r, struct arena *a)
     struct err e = {0};
     struct llm_setup setup = {.card = &card, .quant = r->quant, .engine = r->engine};
     setup.tensor_parallel = r->tp;
-    if (llm_card_load(NULL, r->card, a, &card, &e) != 0 ||
-        gpu_profile_load(NULL, r->gpu, a, &setup.gpu, &e) != 0 ||
+    if (llm_card_load("models/cards", r->card, a, &card, &e) != 0 ||
+        gpu_profile_load("bench/profiles", r->gpu, a, &setup.gpu, &e) != 0 ||
         llm_cost_make(&setup, &cost, &e) != 0) {
         fail_msg("%s", e.text);
     }

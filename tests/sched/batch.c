@@ -47,8 +47,8 @@ static struct llm_cost cost_of(const char *gpu, const char *model, enum llm_quan
     struct llm_cost cost;
     struct llm_setup setup = {.card = &card, .quant = quant, .engine = engine};
     setup.tensor_parallel = 1;
-    if (llm_card_load(NULL, model, &a, &card, &e) != 0 ||
-        gpu_profile_load(NULL, gpu, &a, &setup.gpu, &e) != 0 ||
+    if (llm_card_load("models/cards", model, &a, &card, &e) != 0 ||
+        gpu_profile_load("bench/profiles", gpu, &a, &setup.gpu, &e) != 0 ||
         llm_cost_make(&setup, &cost, &e) != 0) {
         fail_msg("%s", e.text);
     }

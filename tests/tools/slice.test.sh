@@ -20,8 +20,8 @@ same slice-status 0 "$rc"
 json slice-algorithm-1 '[.grants[].n_prb] == [30, 70, 0]' "$tmp/out"
 json slice-sums '.granted_prb == 100 and .slices[0].n_prb == 30 and .slices[0].max_prb == 50' \
     "$tmp/out"
-# 38.214 5.1.3.2: 30 PRB x 144 RE x 1.3262 bits.
-json slice-block '.grants[0].tb_bytes == 704 and .grants[0].slice == "glasses"' "$tmp/out"
+# 38.214 5.1.3.2: 30 PRB x 144 RE x 2 x 679/1024 = 5729 bits, quantised to 45 x 128.
+json slice-block '.grants[0].tb_bytes == 720 and .grants[0].slice == "glasses"' "$tmp/out"
 call slice --policy "$tmp/tree.json" --demand "$tmp/demand.json"
 same slice-table-status 0 "$rc"
 holds slice-table grep -Eq '^ +3 +glasses +9 +1000000 B +30 +any' "$tmp/out"
