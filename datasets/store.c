@@ -40,7 +40,7 @@ enum { STORE_COMMIT_NS = 1000000000, STORE_BUSY_MS = 1000, SQL_BYTES = 8192 };
 
 /* The index of `requests` grows at as many places as there are UEs; with SQLite's 2 MiB the pages
  * of a thousand UEs would be read and written again and again. */
-enum { STORE_CACHE_KIB = 64 << 10 };
+enum { STORE_CACHE_KIB = 16 << 10 };
 
 struct store {
     sqlite3 *db;

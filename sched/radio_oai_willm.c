@@ -58,7 +58,7 @@ static const struct oai_options oai_defaults = {.idle_first = true,
 #define QUIRK(member, text)                                                                        \
     {                                                                                              \
         .key = #member, .type = JSON_BOOL, .offset = offsetof(struct oai_options, member),         \
-        .def = "true", .doc = text                                                                 \
+        .def = "true", .doc = (text)                                                               \
     }
 
 static const struct json_field oai_fields[] = {

@@ -6,8 +6,8 @@
 #include "sched/radio_policies.h"
 
 #define POLICY(name, policy_word, text)                                                            \
-    static const struct radio_policy radio_##name = {.word = policy_word,                          \
-                                                     .doc = text,                                  \
+    static const struct radio_policy radio_##name = {.word = (policy_word),                        \
+                                                     .doc = (text),                                \
                                                      .options = &radio_##name##_spec,              \
                                                      .create = radio_##name##_create,              \
                                                      .destroy = radio_##name##_destroy,            \
@@ -18,7 +18,7 @@ RADIO_POLICIES(POLICY)
 const struct radio_policy *const radio_policies[] = {RADIO_POLICIES(ADDRESS) NULL};
 
 #define VARIANT(name, policy_word, text)                                                           \
-    {.word = policy_word, .spec = &radio_##name##_spec, .doc = text},
+    {.word = (policy_word), .spec = &radio_##name##_spec, .doc = (text)},
 const struct json_variant radio_policy_variants[] = {RADIO_POLICIES(VARIANT){.word = NULL}};
 
 const struct radio_policy *radio_policy_find(const char *word)

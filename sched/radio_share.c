@@ -55,8 +55,7 @@ static void set_limits(struct radio_share *s, int32_t n_prb)
     for (int32_t i = 0; i < s->n_slices; i++) {
         const struct slice *slice = &s->slices->slices[i];
         s->nodes[i].max = slice_prb(slice->max_ratio, n_prb);
-        /* The testbed's files have minima above maxima: the maximum wins. */
-        s->nodes[i].min = at_most(slice_prb(slice->min_ratio, n_prb), s->nodes[i].max);
+        s->nodes[i].min = slice_prb(slice->min_ratio, n_prb);
     }
     for (int32_t i = s->n_slices; i < s->n_slices + 2; i++) {
         s->nodes[i].max = NO_LIMIT;
@@ -252,6 +251,18 @@ static int entry_rank(const struct radio_share *s, const struct radio_entry *e)
     return 2 * (in_branch < b->min) + (in_fruit < f->min);
 }
 
+/* Those before it, who take as much as they ask, leave an entry nothing. */
+static bool nothing_left(const struct radio_share *s, const struct radio_rule *rule,
+                         const struct radio_entry *e)
+{
+    int32_t reach = 0;
+    for (int32_t i = 0; i < s->n_picked; i++) {
+        const struct radio_entry *before = &s->entries[s->picked[i]];
+        reach += entry_before(before, e, rule->oldest_first) ? before->reach : 0;
+    }
+    return reach >= s->left;
+}
+
 void radio_share_pick(struct radio_share *s, const struct radio_rule *rule, int32_t n)
 {
     for (int32_t i = 0; i < s->n_slices + 2; i++) {
@@ -261,7 +272,6 @@ void radio_share_pick(struct radio_share *s, const struct radio_rule *rule, int3
     if (rule->even && rule->floor_prb > 0) {
         n = at_most(n, at_least(s->left / rule->floor_prb, 1));
     }
-    int32_t reach = 0;
     while (s->n_picked < n) {
         struct radio_entry *best = NULL;
         int best_rank = -1;
@@ -274,12 +284,11 @@ void radio_share_pick(struct radio_share *s, const struct radio_rule *rule, int3
                 best_rank = rank;
             }
         }
-        /* Who takes as much as it asks leaves nothing for those behind it. */
-        if (best == NULL || (best_rank == 0 && !rule->spread && reach >= s->left)) {
+        if (best == NULL || (best_rank == 0 && !rule->spread && nothing_left(s, rule, best))) {
             break;
         }
         best->picked = true;
-        reach += add_reach(s, best);
+        best->reach = add_reach(s, best);
         int32_t at = s->n_picked++;
         for (; at > 0; at--) {
             if (entry_before(&s->entries[s->picked[at - 1]], best, rule->oldest_first)) {

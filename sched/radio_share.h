@@ -34,6 +34,7 @@ struct radio_entry {
     int32_t need;          /* most PRB it can use: backlog (not below the floor), power, carrier */
     int32_t want;          /* most PRB the policy wants it to have, <= need */
     int32_t prb;           /* what it gets */
+    int32_t reach;         /* when picked: what its slices let it use */
     bool picked;
 };
 

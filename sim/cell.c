@@ -225,13 +225,36 @@ static void act(struct cell *cell, const struct action *a)
     case ACTION_BSR:
         cell_ul_bsr_timer(cell, u);
         break;
-    case ACTION_RLC:
-        stream_repeat(cell, &u->d[a->direction].stream, a->range);
-        if (a->direction == RADIO_UL)
-            cell_ul_arrival(cell, u);
-        else
+    case ACTION_RLC: {
+        struct stream *s = &u->d[a->direction].stream;
+        bool empty = stream_waiting(s) == 0;
+        stream_repeat(cell, s, a->range);
+        if (a->direction == RADIO_DL)
             cell_dl_mark(cell, u);
+        else if (empty)
+            cell_ul_arrival(cell, u);
         break;
+    }
+    }
+}
+
+/* Handles a slot's list. First the UEs' blocks of this slot are built, from what the UEs have had
+ * since before it; then comes what earlier slots have brought. So nothing hangs on when an action
+ * was asked for, and what becomes known at a slot's beginning is seen in the next one. */
+static void act_all(struct cell *cell, uint32_t list)
+{
+    for (uint32_t handle = list; handle != POOL_NONE;) {
+        struct action a = *(struct action *)pool_at(&cell->actions, handle);
+        if (a.kind == ACTION_SEND_UL)
+            act(cell, &a);
+        handle = a.next;
+    }
+    for (uint32_t handle = list; handle != POOL_NONE;) {
+        struct action a = *(struct action *)pool_at(&cell->actions, handle);
+        pool_give(&cell->actions, handle);
+        if (a.kind != ACTION_SEND_UL)
+            act(cell, &a);
+        handle = a.next;
     }
 }
 
@@ -246,12 +269,7 @@ static void visit(struct cell *cell, int64_t slot)
     uint32_t handle = cell->ring_head[place];
     cell->ring_head[place] = POOL_NONE;
     cell->ring_used[place / 64] &= ~(1ULL << place % 64);
-    while (handle != POOL_NONE) {
-        struct action a = *(struct action *)pool_at(&cell->actions, handle);
-        pool_give(&cell->actions, handle);
-        handle = a.next;
-        act(cell, &a);
-    }
+    act_all(cell, handle);
 
     int phase = nr_frame_phase(&k->frame, slot);
     if (k->frame.pdcch[phase]) {

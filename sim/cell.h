@@ -156,6 +156,7 @@ struct ue_radio {
     bool bsr_timer;         /* an ACTION_BSR is under way */
     bool sr_pending;        /* the UE waits for an SR occasion */
     bool sr_seen;           /* the gNB has seen the SR */
+    int64_t sr_known_slot;  /* slot in which the gNB hears the last SR, -1: taken back */
     int64_t cqi_report;     /* number of the CQI report below, -1: none */
     int cqi;
 };

@@ -124,6 +124,8 @@ static void arrive(struct cell *cell, struct stream *s, int64_t begin, int64_t e
             s->received = a->items[used].end;
         used++;
     }
+    if (used == 0)
+        return;
     a->n -= used;
     memmove(a->items, a->items + used, (size_t)a->n * sizeof *a->items);
 }

@@ -41,25 +41,37 @@ int64_t cell_ul_idle_due(const struct cell *cell)
 
 /* --- The UE ----------------------------------------------------------------------------------- */
 
+/* The UE's first occasion for a scheduling request from `slot` on: every period, in the next slot
+ * with uplink symbols. */
+static int64_t sr_occasion(const struct cell *cell, int64_t slot)
+{
+    const struct scenario_radio *c = cell->common->config;
+    int64_t behind = (slot - c->sr_offset_slots) % c->sr_period_slots;
+    int64_t nominal = slot - (behind < 0 ? behind + c->sr_period_slots : behind);
+    int64_t occasion = -1;
+    for (; occasion < slot; nominal += c->sr_period_slots)
+        if (nominal >= 0)
+            occasion = nr_frame_next_ul(&cell->common->frame, nominal);
+    return occasion;
+}
+
+/* A scheduling request at the first occasion from `slot` on; the gNB knows in the slot after. */
+static void send_sr(struct cell *cell, struct ue_radio *u, int64_t slot)
+{
+    u->sr_known_slot = sr_occasion(cell, slot) + 1;
+    cell_act(cell, u->sr_known_slot,
+             (struct action){.kind = ACTION_SR, .ue = (uint32_t)(u - cell->ues)});
+}
+
 /* Data and no grant to report it with: a regular BSR is triggered, and with it a scheduling
  * request at the UE's next occasion (38.321 5.4.4, 5.4.5). */
 static void trigger_sr(struct cell *cell, struct ue_radio *u)
 {
-    const struct scenario_radio *c = cell->common->config;
     u->bsr_due = true;
     if (u->sr_pending)
         return;
     u->sr_pending = true;
-    int64_t now = world_now(cell->stage.world);
-    int64_t slot = now / cell->common->frame.slot_ns + 1;
-    int64_t behind = (slot - c->sr_offset_slots) % c->sr_period_slots;
-    if (behind < 0)
-        behind += c->sr_period_slots;
-    int64_t occasion = behind == 0 ? slot : slot + c->sr_period_slots - behind;
-    occasion = nr_frame_next_ul(&cell->common->frame, occasion);
-    /* The gNB knows after the slot that carried it. */
-    cell_act(cell, occasion + 1,
-             (struct action){.kind = ACTION_SR, .ue = (uint32_t)(u - cell->ues)});
+    send_sr(cell, u, world_now(cell->stage.world) / cell->common->frame.slot_ns + 1);
 }
 
 void cell_ul_arrival(struct cell *cell, struct ue_radio *u)
@@ -116,6 +128,9 @@ static void build_block(struct cell *cell, struct ue_radio *u, struct harq *h)
         u->last_bsr_slot = cell->slot;
         u->bsr_due = false;
         u->sr_pending = false;
+        /* A request that was sent before this slot is still heard in it. */
+        if (u->sr_known_slot > cell->slot)
+            u->sr_known_slot = -1;
     }
     u->last_data_slot = cell->slot;
     if (waiting > 0)
@@ -151,13 +166,13 @@ void cell_ul_send(struct cell *cell, struct ue_radio *u, uint8_t process)
 
 void cell_ul_sr(struct cell *cell, struct ue_radio *u)
 {
-    if (!u->sr_pending) /* a block took the BSR before the occasion came */
+    if (u->sr_known_slot != cell->slot) /* taken back, or another one since */
         return;
     u->sr_seen = true;
     /* No SR prohibit timer (FACTS 1): while the BSR is not through, the next occasion asks again.
      */
-    cell_act(cell, cell->slot + cell->common->config->sr_period_slots,
-             (struct action){.kind = ACTION_SR, .ue = (uint32_t)(u - cell->ues)});
+    if (u->sr_pending)
+        send_sr(cell, u, cell->slot);
     cell_ul_mark(cell, u);
 }
 

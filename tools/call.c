@@ -39,7 +39,7 @@ static void wrong_option(const char *verb, const char *word, const struct option
     const char *known[OPTIONS_MAX];
     int n = 0;
     struct text list = {0};
-    for (; options[n].name != NULL && n < OPTIONS_MAX; n++) {
+    for (; n < OPTIONS_MAX && options[n].name != NULL; n++) {
         known[n] = options[n].name;
         text_add(&list, "%s--%s", n > 0 ? " " : "", known[n]);
     }

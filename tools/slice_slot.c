@@ -33,7 +33,7 @@ struct tree_file {
     }
 #define SPEC(title, object, text)                                                                  \
     {                                                                                              \
-        .name = title, .doc = text, .size = sizeof(struct object), .fields = object##_fields       \
+        .name = (title), .doc = (text), .size = sizeof(struct object), .fields = object##_fields   \
     }
 
 static const struct json_field tree_slice_fields[] = {
@@ -114,7 +114,7 @@ static int find_policy(const cJSON *word, const char *file, const struct radio_p
     }
     const char *known[64];
     int n = 0;
-    while (radio_policies[n] != NULL && n < 64) {
+    while (n < 64 && radio_policies[n] != NULL) {
         known[n] = radio_policies[n]->word;
         n++;
     }

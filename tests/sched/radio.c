@@ -153,6 +153,25 @@ static void test_slice_limits(void **state)
     s[0] = radio_slice(-1, 0, 0.03);
     ues[1].prb_for_backlog = 50;
     EXPECT("proportional-fair", NULL, &v, 3, 50);
+    /* A minimum below it, too. */
+    s[0] = radio_slice(-1, 0.02, 1);
+    ues[1].prb_for_backlog = 100;
+    EXPECT("proportional-fair", NULL, &v, 5, 95);
+    /* A fruit's minimum beyond its branch's, which has none. */
+    s[0] = radio_slice(-1, 0, 1);
+    s[2] = radio_slice(0, 0.4, 1);
+    v.n_ues = 3;
+    EXPECT("proportional-fair", NULL, &v, 0, 60, 40);
+    /* UE 1, picked first for its minimum, is not in the way of UE 2. */
+    s[0] = radio_slice(-1, 0, 0.1);
+    s[2] = radio_slice(0, 0, 0.1);
+    v.max_grants = 2;
+    ues[0].thr = 0.2;
+    ues[1].thr = 1000;
+    ues[2].thr = 0.1;
+    EXPECT("proportional-fair", NULL, &v, 0, 90, 10);
+    s[1].min_ratio = 0; /* no grant for UE 0: branch 0 is full with UE 2 */
+    EXPECT("proportional-fair", NULL, &v, 0, 90, 10);
 }
 
 static void test_idle_grants(void **state)
@@ -264,6 +283,9 @@ static void test_algorithm_1(void **state)
     /* Line 6: a UE that has had nothing has it all; two of them share equally. */
     ues[1].thr = 0;
     EXPECT(tbf, NULL, &v, 0, 100);
+    ues[1].branch = 0; /* up to 50; the other 50 are nobody's */
+    EXPECT(tbf, NULL, &v, 0, 50);
+    ues[1].branch = -1;
     ues[0].thr = 0;
     EXPECT(tbf, NULL, &v, 50, 50);
 
@@ -294,9 +316,9 @@ static void test_algorithm_1(void **state)
     EXPECT(tbf, printed, &v, 45);
     s[2].min_ratio = 0.1;
     EXPECT(tbf, printed, &v, 40);
-    /* Rounded down: 1.15 x 50 = 57.5. */
-    s[2].priority = 1.15;
-    EXPECT(tbf, printed, &v, 57);
+    /* Rounded down: 1.198 x 50 = 59.9. */
+    s[2].priority = 1.198;
+    EXPECT(tbf, printed, &v, 59);
     s[2].priority = 0.8;
     /* Below the branch's minimum of 30: 0.8 x 30 = 24 for a UE of small gamma. */
     ues[1] = ues[0];

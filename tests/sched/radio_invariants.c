@@ -239,26 +239,31 @@ static void test_invariants(void **state)
 static void test_state_between_slots(void **state)
 {
     (void)state;
-    static struct world w;
+    static struct world w, base;
     for (const struct radio_policy *const *p = radio_policies; *p != NULL; p++) {
         struct dice d = {0};
-        random_world(&d, &w);
-        struct slice_tree tree = w.tree;
-        struct slice slices[MAX_SLICES];
-        memcpy(slices, w.slices, sizeof slices);
-        void *kept = (*p)->create(NULL, 275, &tree);
-        tree.slices = slices;
-        for (int round = 0; round < 200; round++) {
+        do {
+            random_tree(&d, &base);
+        } while (base.tree.n < 5);
+        /* Dedicated shares on the second layer, which change a branch's limits for one slot. */
+        for (int i = 0; i < base.tree.n; i++) {
+            base.slices[i].dedicated_ratio = base.slices[i].min_ratio;
+        }
+        void *kept = (*p)->create(NULL, 275, &base.tree);
+        for (int round = 0; round < 300; round++) {
             random_world(&d, &w);
-            w.view.slices = &tree;
+            w.view.slices = &base.tree;
+            w.view.carrier_prb = 275;
+            w.view.n_prb = round % 10 == 0 ? 200 : 106;
             for (int32_t i = 0; i < w.view.n_ues; i++) {
-                w.ues[i].branch = tree.n > 0 && slices[0].parent < 0 ? 0 : -1;
-                w.ues[i].fruit = -1;
+                int s = pick(&d, 0, base.tree.n - 1);
+                int parent = base.slices[s].parent;
+                w.ues[i].branch = parent >= 0 ? parent : s;
+                w.ues[i].fruit = parent >= 0 ? s : -1;
             }
             struct radio_grant a[MAX_UES];
             struct radio_grant b[MAX_UES];
-            w.view.carrier_prb = 275;
-            void *fresh = (*p)->create(NULL, 275, &tree);
+            void *fresh = (*p)->create(NULL, 275, &base.tree);
             int32_t n = (*p)->allocate(kept, &w.view, a);
             assert_int_equal((*p)->allocate(fresh, &w.view, b), n);
             assert_memory_equal(a, b, (size_t)n * sizeof a[0]);

@@ -334,6 +334,18 @@ static void test_uplink(void **state)
     assert_int_equal(ask("{\"idle_first\": false}", &v, g), 2);
     expect_grant(&g[0], 0, 0, 90, 90);
     expect_grant(&g[1], 1, 90, 10, 10);
+    ues[0].idle_grant = true;
+    taken[0] = taken[1] = 0;
+    for (int p = 0; p < 96; p++) {
+        taken[p / 64] |= 1ULL << (p % 64);
+    }
+    v.taken = taken;
+    v.n_prb = 10;
+    assert_int_equal(ask(NULL, &v, g), 0);
+    assert_int_equal(ask("{\"ul_ignore_taken\": false}", &v, g), 1);
+    expect_grant(&g[0], 0, 96, 10, 10);
+    ues[0].idle_grant = false;
+    v.taken = NULL;
     /* No bitmap: the first PRB are taken. */
     v.n_prb = 50;
     assert_int_equal(ask(NULL, &v, g), 3);
@@ -377,6 +389,27 @@ static void test_downlink(void **state)
     v.n_ues = 1;
     assert_int_equal(ask(NULL, &v, g), 1);
     expect_grant(&g[0], 0, -1, 60, 43);
+    /* The first slice served leaves the other its minimum: 106 - 63, and one more. */
+    struct slice two[] = {slice_of(-1, 1, 0, 100), slice_of(-1, 2, 60, 100)};
+    struct slice_tree pair = {.slices = two, .n = 2};
+    struct radio_ue_view many[6];
+    for (int i = 0; i < 6; i++) {
+        many[i] = ue_of(RADIO_DL, i == 5, 1000000, 9);
+    }
+    struct radio_view w = view_of(RADIO_DL, &pair, many + 4, 2);
+    assert_int_equal(ask(NULL, &w, g), 2);
+    expect_grant(&g[0], 0, -1, 44, 44);
+    expect_grant(&g[1], 1, -1, 62, 62);
+    /* The estimate looks at as many UEs as a slot serves: 4 x 6 PRB come before 27, 5 x 6 would
+     * not, and take all four grants. */
+    for (int i = 0; i < 6; i++) {
+        many[i].prb_for_backlog = i == 5 ? 27 : 6;
+    }
+    w = view_of(RADIO_DL, &pair, many, 6);
+    assert_int_equal(ask(NULL, &w, g), 4);
+    for (int i = 0; i < 4; i++) {
+        expect_grant(&g[i], i, -1, 6, 6);
+    }
     /* Idle grants in the downlink, too. */
     ues[0].idle_grant = true;
     assert_int_equal(ask(NULL, &v, g), 1);

@@ -222,6 +222,11 @@ static void test_policy_file_errors(void **state)
                    "\"max_ratio\":100},{\"sST\":2,\"sD_flag\":0,\"min_ratio\":50,"
                    "\"max_ratio\":100}]}",
                    "rrmPolicyRatio: the minima of the slices sum to 110 %");
+    expect_refused("{\"rrmPolicyRatio\":[{\"sST\":1,\"sD_flag\":0,\"min_ratio\":60,"
+                   "\"max_ratio\":100},{\"sST\":2,\"sD_flag\":0,\"min_ratio\":50,"
+                   "\"max_ratio\":100}],\"subSlicePolicy\":{\"subSlices\":[{\"sub_slice_id\":1,"
+                   "\"parent_slice\":1,\"min_ratio\":0,\"max_ratio\":5}]}}",
+                   "rrmPolicyRatio: the minima of the slices sum to 110 %");
 }
 
 /* --- The published files ---------------------------------------------------------------------- */

@@ -1,169 +1,677 @@
-/* reference.h - for the tests of this room: runs a scenario that is written as JSON text, and
- * keeps every row that it makes, as structs and as text to be compared byte by byte. */
+/* reference.h - the radio once more, from docs/models/radio-mac.md alone and as plainly as can be:
+ * every slot is walked, averages are multiplied at every opportunity, every received byte is a
+ * flag. For tests/sim/reference.c.
+ *
+ * It takes from a run when bytes entered the radio and how many, and nothing else. It shares with
+ * the program the models of block sizes, block errors, reports and the channel (tests/models pins
+ * them), and none of sim/cell*.c. Proportional fair without slices only. */
 #ifndef TESTS_SIM_REFERENCE_H
 #define TESTS_SIM_REFERENCE_H
 
-#include <stdio.h>
+#include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/arena.h"
-#include "sim/run.h"
-#include "sim/scenario.h"
+#include "base/draw.h"
+#include "base/units.h"
+#include "models/channel.h"
+#include "models/nr_error.h"
+#include "models/nr_mac.h"
+#include "models/nr_tables.h"
+#include "models/nr_tbs.h"
+#include "sched/radio.h"
+#include "tests/sim/rows.h"
 
-/* --- Rows ------------------------------------------------------------------------------------- */
+enum { UES = 4, PROCESSES = 16, ROUNDS = 8, LOSSES = 4096, DL = RADIO_DL, UL = RADIO_UL };
 
-struct rows {
-    struct arena arena; /* the rows' text */
-    struct request_record *requests;
-    struct ue_record *ues;
-    struct ran_record *ran;
-    struct server_record *servers;
-    struct cell_record *cells;
-    struct gpu_record *gpus;
-    size_t n_requests, n_ues, n_ran, n_servers, n_cells, n_gpus;
-    FILE *lines[6]; /* the same rows, a line each, by table */
-    char *text[6];
-    size_t text_bytes[6];
-    struct run_result result;
+/* --- What there is ---------------------------------------------------------------------------- */
+
+/* A request in one direction: which bytes of the stream, when it enters and when it has passed. */
+struct message {
+    int64_t id, in_ns, out_ns, bytes, begin, end;
+    size_t row;
 };
 
-#define ROWS_KEEP(items, n, row)                                                                   \
-    do {                                                                                           \
-        if (((n) & ((n)-1)) == 0) {                                                                \
-            (items) = realloc((items), ((n) == 0 ? 1 : 2 * (n)) * sizeof *(items));                \
-            if ((items) == NULL)                                                                   \
-                abort();                                                                           \
-        }                                                                                          \
-        (items)[(n)++] = *(row);                                                                   \
-    } while (0)
+struct block {
+    enum { FREE, GRANTED, SENT, WAITS } state;
+    int rounds;           /* sent so far */
+    int64_t slot;         /* of its coming or last transmission */
+    int64_t acknowledged; /* downlink: slot in which the gNB knows */
+    bool failed, reports;
+    int symbols, mcs, prb;
+    int64_t bytes, begin, payload, padding, report;
+    double luck, snr_db[ROUNDS];
+};
 
-/* Every field with all its bits: a double in hexadecimal. */
-#define ROWS_TEXT_INT(file, name, value)  fprintf(file, " %s=%lld", name, (long long)(value))
-#define ROWS_TEXT_REAL(file, name, value) fprintf(file, " %s=%a", name, value)
-#define ROWS_TEXT_TEXT(file, name, value)                                                          \
-    fprintf(file, " %s=%s", name, (value) == NULL ? "-" : (value))
-#define ROWS_FIELD(type, name, paper, unit) ROWS_TEXT_##type(file, #name, row->name);
+struct lost {
+    int64_t begin, end, known; /* slot in which the sender knows */
+};
 
-/* Text of a row belongs to whoever made it until the sink returns. */
-#define ROWS_OWN_INT(r, value)  (void)(value)
-#define ROWS_OWN_REAL(r, value) (void)(value)
-#define ROWS_OWN_TEXT(r, value)                                                                    \
-    (value) = (value) == NULL ? NULL : arena_strdup(&(r)->arena, (value))
-#define ROWS_OWN(type, name, paper, unit) ROWS_OWN_##type(r, kept.name);
+struct side { /* of a UE: one direction */
+    struct message *messages;
+    size_t n_messages;
+    int64_t end, sent;               /* of the stream */
+    struct lost lost[LOSSES];        /* in the order of their loss */
+    int n_lost, n_known, n_repeated; /* known to the sender; sent again in full */
+    char *have;                      /* the receiver's bytes */
+    int64_t received;                /* without a gap */
+    struct block block[PROCESSES];
+    struct channel channel;
+    int mcs;
+    double bler;
+    int64_t look_frame, look_first, look_second; /* at the last look */
+    int64_t first, second;                       /* rounds decoded */
+    double *thr;                                 /* by opportunity */
+    double *scheduled;                           /* bytes, by opportunity */
+    int64_t last_slot, last_opportunity;
+    int64_t current_bytes, current_prb, sdus, snr_x10;
+};
 
-#define ROWS_TAKE(function, type, table, items, n, FIELDS, MORE)                                   \
-    static inline int function(void *self, const struct type *row)                                 \
-    {                                                                                              \
-        struct rows *r = self;                                                                     \
-        FILE *file = r->lines[table];                                                              \
-        struct type kept = *row;                                                                   \
-        FIELDS(ROWS_FIELD)                                                                         \
-        MORE(ROWS_FIELD)                                                                           \
-        fputc('\n', file);                                                                         \
-        FIELDS(ROWS_OWN)                                                                           \
-        MORE(ROWS_OWN)                                                                             \
-        ROWS_KEEP(r->items, r->n, &kept);                                                          \
-        return 0;                                                                                  \
-    }
-#define ROWS_NO_MORE(X)
-#define ROWS_UE_MORE(X)     X(INT, request_id, "", "")
-#define ROWS_SERVER_MORE(X) X(INT, request_id, "", "") X(TEXT, server, "", "") X(INT, timestamp_ms, "", "")
-#define ROWS_RAN_MORE(X)    RECORD_RAN_EXTRA_FIELDS(X) X(TEXT, cell, "", "")
-ROWS_TAKE(rows_request, request_record, 0, requests, n_requests, RECORD_REQUEST_FIELDS, ROWS_NO_MORE)
-ROWS_TAKE(rows_ue, ue_record, 1, ues, n_ues, RECORD_UE_FIELDS, ROWS_UE_MORE)
-ROWS_TAKE(rows_ran, ran_record, 2, ran, n_ran, RECORD_RAN_FIELDS, ROWS_RAN_MORE)
-ROWS_TAKE(rows_server, server_record, 3, servers, n_servers, RECORD_SERVER_FIELDS, ROWS_SERVER_MORE)
-ROWS_TAKE(rows_cell, cell_record, 4, cells, n_cells, RECORD_CELL_FIELDS, ROWS_NO_MORE)
-ROWS_TAKE(rows_gpu, gpu_record, 5, gpus, n_gpus, RECORD_GPU_FIELDS, ROWS_NO_MORE)
+struct phone {
+    struct side side[2];
+    int64_t estimate, granted; /* what the gNB believes, and has granted */
+    bool report_due;
+    int64_t due_from; /* first slot in which it may ask */
+    int64_t asked;    /* slot of its last scheduling request */
+    bool request_seen;
+    int64_t last_report, last_new;
+    int cqi;
+};
 
-static inline void rows_free(struct rows *r)
+struct totals {
+    int64_t prb, blocks, again, again1, lost, errors, bytes, bytes_again, padding, mcs;
+};
+
+struct radio {
+    const struct scenario_radio *c;
+    uint64_t seed;
+    int64_t slot_ns, frame_slots, slots;
+    int64_t mtu, headers; /* of an IP packet */
+    int64_t idle, periodic, retx, status, cqi;
+    struct phone *phones;
+    int n;
+    bool *occasion;     /* a scheduling request may be sent in this slot */
+    int64_t *number[2]; /* opportunities of a direction before a slot */
+    struct totals totals[2];
+};
+
+/* --- Slots and sizes -------------------------------------------------------------------------- */
+
+static char slot_letter(const struct radio *r, int64_t n)
 {
-    free(r->requests);
-    free(r->ues);
-    free(r->ran);
-    free(r->servers);
-    free(r->cells);
-    free(r->gpus);
-    for (int i = 0; i < 6; i++)
-        free(r->text[i]);
-    arena_free(&r->arena);
-    memset(r, 0, sizeof *r);
+    return strcmp(r->c->tdd, "fdd") == 0 ? 'F' : r->c->tdd[(size_t)n % strlen(r->c->tdd)];
 }
 
-/* --- Running ---------------------------------------------------------------------------------- */
-
-/* Loads JSON text as a scenario; fails the test when it is refused. */
-static inline void rows_load(const char *json, const char *const *sets, int n_sets,
-                             struct scenario *sc)
+static int symbols_of(const struct radio *r, int d, int64_t n)
 {
-    char path[] = "/tmp/willmsim-sim-XXXXXX";
-    int fd = mkstemp(path);
-    struct err e = {0};
-    if (fd < 0 || write(fd, json, strlen(json)) != (ssize_t)strlen(json))
-        abort();
-    close(fd);
-    setenv("WILLMSIM_HOME", ".", 0);
-    int rc = scenario_load(path, sets, n_sets, sc, &e);
-    unlink(path);
-    if (rc != 0)
-        fail_msg("%s", e.text);
-    if (sc->radio != NULL && sc->radio->cqi_period_ms <= 0.0) { /* XXX TEMPORARY */
-        sc->radio->cqi_period_ms = 40;
-        sc->radio->bsr_retx_ms = 80;
-        sc->radio->min_grant_prb_dl = 5;
+    char letter = slot_letter(r, n);
+    int64_t dl = letter == 'S'                    ? r->c->special_dl_symbols - 1
+                 : letter == 'D' || letter == 'F' ? r->c->dl_symbols
+                                                  : 0;
+    int64_t ul = letter == 'S'                    ? r->c->ul_special_symbols
+                 : letter == 'U' || letter == 'F' ? r->c->ul_symbols
+                                                  : 0;
+    return (int)(d == DL ? dl : ul);
+}
+
+static bool has_pdcch(const struct radio *r, int64_t n)
+{
+    return slot_letter(r, n) != 'U';
+}
+
+static struct nr_mcs mcs_of(const struct radio *r, int d, int mcs)
+{
+    return nr_mcs((int)(d == DL ? r->c->mcs_table_dl : r->c->mcs_table_ul), mcs);
+}
+
+static int64_t size_of(const struct radio *r, int d, int mcs, int symbols, int prb)
+{
+    struct nr_mcs m = mcs_of(r, d, mcs);
+    struct nr_tbs_input in = {.qm = m.qm,
+                              .r_x10240 = m.r_x10240,
+                              .n_prb = prb,
+                              .n_symbols = symbols,
+                              .dmrs_re_per_prb =
+                                  (int)(d == DL ? r->c->dl_dmrs_re : r->c->ul_dmrs_re),
+                              .layers = 1};
+    return nr_tbs_bits(&in) / 8;
+}
+
+static int fewest_prb(const struct radio *r, int d, int mcs, int symbols, int64_t bytes)
+{
+    int prb = 1;
+    while (prb < r->c->n_prb && size_of(r, d, mcs, symbols, prb) < bytes)
+        prb++;
+    return prb;
+}
+
+/* --- Streams ---------------------------------------------------------------------------------- */
+
+#define HEADER_BYTES 6 /* MAC subheader 3, RLC AM 3 */
+#define REPORT_BYTES 2 /* short BSR and its subheader, 38.321 6.1.3.1 */
+
+static int64_t waiting(const struct side *s)
+{
+    int64_t bytes = s->end - s->sent;
+    for (int i = s->n_repeated; i < s->n_known; i++)
+        bytes += s->lost[i].end - s->lost[i].begin;
+    return bytes;
+}
+
+/* One range goes into a block: what RLC repeats before everything else. */
+static void take(struct side *s, int64_t room, struct block *b)
+{
+    int64_t *begin = &s->sent;
+    int64_t end = s->end;
+    if (s->n_repeated < s->n_known) {
+        begin = &s->lost[s->n_repeated].begin;
+        end = s->lost[s->n_repeated].end;
+    }
+    b->begin = *begin;
+    b->payload = room < 0 ? 0 : end - *begin < room ? end - *begin : room;
+    *begin += b->payload;
+    if (begin != &s->sent && *begin == end)
+        s->n_repeated++;
+}
+
+static void deliver(const struct radio *r, struct side *s, const struct block *b, int64_t n)
+{
+    s->sdus++;
+    memset(s->have + b->begin, 1, (size_t)b->payload);
+    while (s->have[s->received])
+        s->received++;
+    for (size_t i = 0; i < s->n_messages; i++) {
+        struct message *m = &s->messages[i];
+        if (m->out_ns < 0 && m->end > 0 && m->end <= s->received)
+            m->out_ns = n * r->slot_ns;
     }
 }
 
-/* Runs it; `trace` (may be NULL) is every UE group's. */
-static inline void rows_run(const struct scenario *sc, const struct trace *trace, struct rows *r)
+static void report_trigger(struct phone *p, int64_t from)
 {
-    memset(r, 0, sizeof *r);
-    for (int i = 0; i < 6; i++) {
-        r->lines[i] = open_memstream(&r->text[i], &r->text_bytes[i]);
-        if (r->lines[i] == NULL)
-            abort();
-    }
-    struct record_sink sink = {.self = r,
-                               .request = rows_request,
-                               .ue = rows_ue,
-                               .ran = rows_ran,
-                               .server = rows_server,
-                               .cell = rows_cell,
-                               .gpu = rows_gpu};
-    struct trace *traces = calloc(sc->ues.n, sizeof *traces);
-    if (traces == NULL)
-        abort();
-    for (size_t i = 0; trace != NULL && i < sc->ues.n; i++)
-        traces[i] = *trace;
-    struct run_options options = {.seed = (uint64_t)sc->seed, .traces = traces, .sink = &sink};
-    struct err e = {0};
-    int rc = run_scenario(sc, &options, &r->result, &e);
-    free(traces);
-    for (int i = 0; i < 6; i++)
-        fclose(r->lines[i]);
-    if (rc != 0)
-        fail_msg("%s", e.text);
+    if (p->report_due)
+        return;
+    p->report_due = true;
+    p->due_from = from;
 }
 
-/* Fails the test when a table of the two runs differs, and shows the first line that does. */
-static inline void rows_same(const struct rows *a, const struct rows *b)
+/* What came during slot n - 1. */
+static void enter(const struct radio *r, struct phone *p, int d, int64_t n)
 {
-    static const char *const tables[] = {"requests",       "ue_records",  "ran_records",
-                                         "server_records", "cell totals", "GPU totals"};
-    for (int i = 0; i < 6; i++) {
-        const char *x = a->text[i];
-        const char *y = b->text[i];
-        if (strcmp(x, y) == 0)
+    struct side *s = &p->side[d];
+    for (size_t i = 0; i < s->n_messages; i++) {
+        struct message *m = &s->messages[i];
+        if (m->in_ns / r->slot_ns != n - 1)
             continue;
-        size_t line = 0;
-        size_t n = 0;
-        for (; x[n] != '\0' && x[n] == y[n]; n++)
-            line = x[n] == '\n' ? n + 1 : line;
-        fail_msg("%s differ:\n%.*s\n%.*s", tables[i], (int)strcspn(x + line, "\n"), x + line,
-                 (int)strcspn(y + line, "\n"), y + line);
+        if (d == UL && waiting(s) == 0)
+            report_trigger(p, n);
+        int64_t payload = r->mtu - r->headers;
+        int64_t packets = (m->bytes + payload - 1) / payload;
+        m->begin = s->end;
+        m->end = s->end + m->bytes + packets * (r->headers + 3 + 1); /* PDCP, SDAP */
+        s->end = m->end;
     }
+}
+
+/* --- Blocks ----------------------------------------------------------------------------------- */
+
+/* One transmission, in slot n. */
+static bool fails(struct radio *r, int ue, int d, struct block *b, int64_t n)
+{
+    struct side *s = &r->phones[ue].side[d];
+    struct nr_mcs m = mcs_of(r, d, b->mcs);
+    double snr_db = channel_snr_db(&s->channel, n * r->slot_ns);
+    if (d == UL && 10.0 * log10(b->prb) > r->c->ul_power_headroom_db)
+        snr_db -= 10.0 * log10(b->prb) - r->c->ul_power_headroom_db;
+    s->snr_x10 = (int64_t)round(2.0 * snr_db) * 5;
+    b->snr_db[b->rounds++] = snr_db;
+    if (b->rounds == 1) {
+        b->luck = draw_uniform(r->seed, DRAW_BLOCK_ERROR, (uint32_t)ue, (uint64_t)(2 * n + d));
+        s->first++;
+    } else {
+        double sum = 0.0;
+        for (int i = 0; i < b->rounds; i++)
+            sum += pow(10.0, b->snr_db[i] / 10.0);
+        snr_db = 10.0 * log10(sum / b->rounds) +
+                 nr_harq_gain_db((enum nr_combining)r->c->combining, m.qm, m.r_x10240, b->rounds);
+        s->second += b->rounds == 2;
+    }
+    struct nr_error_curve curve =
+        nr_error_curve((enum nr_decoder)r->c->decoder, m.qm, m.r_x10240, (int32_t)(8 * b->bytes));
+    b->failed = b->luck < nr_error_bler(curve, snr_db);
+    r->totals[d].errors += b->failed;
+    return b->failed;
+}
+
+static void count_sent(struct radio *r, int d, struct side *s, const struct block *b)
+{
+    struct totals *t = &r->totals[d];
+    t->prb += b->prb;
+    t->bytes += b->bytes;
+    if (b->rounds == 0) {
+        t->blocks++;
+        t->mcs += b->mcs;
+        t->padding += b->padding;
+    } else {
+        t->again++;
+        t->again1 += b->rounds == 1;
+        t->bytes_again += b->bytes;
+    }
+    s->current_bytes = b->bytes;
+    s->current_prb = b->prb;
+}
+
+/* The last round has failed, as the gNB knows in slot n. */
+static void lose(struct radio *r, int d, struct side *s, struct block *b, int64_t n)
+{
+    r->totals[d].lost++;
+    b->state = FREE;
+    if (b->payload == 0)
+        return;
+    assert_true(s->n_lost < LOSSES);
+    s->lost[s->n_lost++] = (struct lost){b->begin, b->begin + b->payload, n + r->status};
+}
+
+/* Step 1, results of slot n - 1. */
+static void decode(struct radio *r, int ue, int64_t n)
+{
+    struct phone *p = &r->phones[ue];
+    for (int i = 0; i < PROCESSES; i++) {
+        struct side *s = &p->side[UL];
+        struct block *b = &s->block[i];
+        if (b->state != SENT || b->slot != n - 1)
+            continue;
+        bool failed = fails(r, ue, UL, b, n - 1);
+        if (failed && b->rounds < r->c->harq_rounds) {
+            b->state = WAITS;
+            continue;
+        }
+        p->granted -= b->bytes;
+        if (failed) {
+            lose(r, UL, s, b, n);
+            continue;
+        }
+        b->state = FREE;
+        p->estimate = b->reports ? b->report : p->estimate - b->payload;
+        p->estimate = p->estimate > 0 ? p->estimate : 0;
+        if (b->payload > 0)
+            deliver(r, s, b, n);
+    }
+    for (int i = 0; i < PROCESSES; i++) {
+        struct side *s = &p->side[DL];
+        struct block *b = &s->block[i];
+        if (b->state == SENT && b->slot == n - 1 && !fails(r, ue, DL, b, n - 1))
+            deliver(r, s, b, n);
+        if (b->state != SENT || b->acknowledged != n)
+            continue;
+        if (b->failed && b->rounds == r->c->harq_rounds)
+            lose(r, DL, s, b, n);
+        else
+            b->state = b->failed ? WAITS : FREE;
+    }
+}
+
+/* Step 1, what has become known: scheduling requests, RLC status, the timer of reports. */
+static void hear(const struct radio *r, struct phone *p, int64_t n)
+{
+    if (p->asked == n - 1)
+        p->request_seen = true;
+    for (int d = 0; d < 2; d++) {
+        struct side *s = &p->side[d];
+        while (s->n_known < s->n_lost && s->lost[s->n_known].known == n) {
+            if (d == UL && waiting(s) == 0)
+                report_trigger(p, n + 1);
+            s->n_known++;
+        }
+    }
+    if (waiting(&p->side[UL]) > 0 && n - p->last_new == r->retx)
+        report_trigger(p, n + 1);
+}
+
+/* Step 1, the UE's blocks of slot n. */
+static void send_uplink(struct radio *r, struct phone *p, int64_t n)
+{
+    struct side *s = &p->side[UL];
+    for (int i = 0; i < PROCESSES; i++) {
+        struct block *b = &s->block[i];
+        if (b->state != GRANTED || b->slot != n)
+            continue;
+        b->state = SENT;
+        if (b->rounds == 0) {
+            b->reports = p->report_due || (waiting(s) > 0 && n - p->last_report >= r->periodic);
+            int64_t report = b->reports ? REPORT_BYTES : 0;
+            take(s, b->bytes - HEADER_BYTES - report, b);
+            int64_t left = b->bytes - report - b->payload - (b->payload > 0 ? HEADER_BYTES : 0);
+            if (!b->reports && left >= REPORT_BYTES) {
+                b->reports = true;
+                left -= REPORT_BYTES;
+            }
+            b->padding = left;
+            if (b->reports) {
+                b->report = nr_bsr_report(waiting(s));
+                p->last_report = n;
+                p->report_due = false;
+            }
+            p->last_new = n;
+        }
+        count_sent(r, UL, s, b);
+    }
+    if (p->report_due && p->due_from <= n && r->occasion[n])
+        p->asked = n;
+}
+
+/* --- Scheduling ------------------------------------------------------------------------------- */
+
+static int look(const struct radio *r, struct side *s, int64_t n, int cap)
+{
+    int64_t frame = n / r->frame_slots;
+    int mcs = s->mcs < cap ? s->mcs : cap;
+    if (frame - s->look_frame < r->c->la_update_frames)
+        return mcs;
+    int64_t first = s->first - s->look_first;
+    int64_t second = s->second - s->look_second;
+    if (first > 0)
+        s->bler =
+            r->c->la_filter * s->bler + (1 - r->c->la_filter) * (double)second / (double)first;
+    if (s->bler < r->c->la_lower && first > r->c->la_min_blocks)
+        s->mcs = mcs < cap ? mcs + 1 : mcs;
+    else if ((s->bler > r->c->la_upper && mcs > 6) || (first <= 3 && mcs > 9))
+        s->mcs = mcs - 1;
+    else
+        s->mcs = mcs;
+    s->look_frame = frame;
+    s->look_first = s->first;
+    s->look_second = s->second;
+    return s->mcs;
+}
+
+struct candidate {
+    int ue, mcs, prb;
+    bool idle;
+    double key;
+    int64_t last_slot;
+};
+
+static bool before(const struct candidate *a, const struct candidate *b)
+{
+    if (a->idle != b->idle)
+        return a->idle;
+    if (a->idle)
+        return a->last_slot < b->last_slot || (a->last_slot == b->last_slot && a->ue < b->ue);
+    return a->key > b->key || (a->key == b->key && a->ue < b->ue);
+}
+
+/* The lowest-numbered process in this state. */
+static struct block *block_in(const struct radio *r, struct side *s, int state)
+{
+    for (int i = 0; i < r->c->harq_processes; i++)
+        if ((int)s->block[i].state == state)
+            return &s->block[i];
+    return NULL;
+}
+
+/* PRB for the same block again; 0: its size does not exist in such a slot. */
+static int again_prb(const struct radio *r, int d, const struct block *b, int symbols)
+{
+    if (b->symbols == symbols)
+        return b->prb;
+    int prb = fewest_prb(r, d, b->mcs, symbols, b->bytes);
+    return size_of(r, d, b->mcs, symbols, prb) == b->bytes ? prb : 0;
+}
+
+/* Puts a block on the air in slot `at`. */
+static void place(struct radio *r, struct phone *p, int d, struct block *b, int64_t at, int prb)
+{
+    struct side *s = &p->side[d];
+    b->slot = at;
+    b->prb = prb;
+    b->symbols = symbols_of(r, d, at);
+    b->state = d == UL ? GRANTED : SENT;
+    s->last_slot = at;
+    s->last_opportunity = r->number[d][at];
+    s->scheduled[s->last_opportunity] += (double)b->bytes;
+    if (d == UL)
+        return;
+    int64_t feedback = at + r->c->k1_slots;
+    while (symbols_of(r, UL, feedback) == 0)
+        feedback++;
+    b->acknowledged = feedback + 1;
+    count_sent(r, DL, s, b);
+}
+
+static bool wants(const struct radio *r, const struct phone *p, int d, int64_t at)
+{
+    if (d == DL)
+        return waiting(&p->side[DL]) > 0;
+    return p->request_seen || p->estimate > p->granted ||
+           (r->idle > 0 && at - p->side[UL].last_slot >= r->idle);
+}
+
+/* Slot n gives out the PRB of slot `at`. */
+static void schedule(struct radio *r, int d, int64_t n, int64_t at)
+{
+    const struct scenario_radio *c = r->c;
+    int symbols = symbols_of(r, d, at);
+    int prb_left = (int)c->n_prb;
+    int blocks_left = (int)(c->max_ues_per_slot > 0 ? c->max_ues_per_slot : c->n_prb / 24);
+    int floor_prb = (int)(d == UL ? c->min_grant_prb : c->min_grant_prb_dl);
+    struct candidate list[UES];
+    int n_list = 0;
+    for (int ue = 0; ue < r->n; ue++) {
+        struct phone *p = &r->phones[ue];
+        struct side *s = &p->side[d];
+        struct block *again = block_in(r, s, WAITS);
+        if (again != NULL) {
+            int prb = again_prb(r, d, again, symbols);
+            if (prb > 0 && prb <= prb_left && blocks_left > 0) {
+                place(r, p, d, again, at, prb);
+                prb_left -= prb;
+                blocks_left--;
+            }
+        } else if (block_in(r, s, FREE) != NULL && wants(r, p, d, at)) {
+            int cap = (int)(d == UL ? c->max_mcs_ul : c->max_mcs_dl);
+            if (d == DL) {
+                int table = (int)c->mcs_table_dl;
+                p->cqi = nr_cqi_of_snr(
+                    (enum nr_decoder)c->decoder, table,
+                    channel_snr_db(&s->channel, n / r->cqi * r->cqi * r->slot_ns), (int)c->n_prb);
+                int of_cqi = nr_mcs_of_cqi(table, table, p->cqi);
+                cap = of_cqi < cap ? of_cqi : cap;
+            }
+            struct candidate *x = &list[n_list++];
+            int64_t missing = d == DL ? waiting(s) : p->estimate - p->granted;
+            *x = (struct candidate){.ue = ue, .mcs = look(r, s, n, cap), .last_slot = s->last_slot};
+            x->idle = missing <= 0;
+            if (x->idle && x->mcs > c->min_grant_mcs)
+                x->mcs = (int)c->min_grant_mcs;
+            x->prb = x->idle ? 0 : fewest_prb(r, d, x->mcs, symbols, missing + HEADER_BYTES);
+            x->prb = x->prb < floor_prb ? floor_prb : x->prb;
+            struct nr_mcs m = mcs_of(r, d, x->mcs);
+            struct nr_tbs_input one = {
+                .qm = m.qm, .r_x10240 = m.r_x10240, .n_prb = 1, .n_symbols = 10, .layers = 1};
+            double thr = s->thr[r->number[d][at]];
+            x->key = thr > 0.0 ? nr_tbs_bits(&one) / 8.0 / thr : HUGE_VAL;
+        }
+    }
+    /* Idle grants first; while data wait too, at most half of the grants and what data cannot use.
+     */
+    int idle_left = blocks_left;
+    int n_data = 0;
+    for (int i = 0; i < n_list; i++)
+        n_data += !list[i].idle;
+    if (n_data > 0)
+        idle_left = blocks_left / 2 > blocks_left - n_data ? blocks_left / 2 : blocks_left - n_data;
+    while (n_list > 0 && blocks_left > 0 && prb_left >= floor_prb) {
+        int best = 0;
+        for (int i = 1; i < n_list; i++)
+            if (before(&list[i], &list[best]))
+                best = i;
+        struct candidate x = list[best];
+        list[best] = list[--n_list];
+        if (x.idle && idle_left-- <= 0)
+            continue;
+        blocks_left--;
+        struct phone *p = &r->phones[x.ue];
+        struct block *b = block_in(r, &p->side[d], FREE);
+        int prb = x.prb < prb_left ? x.prb : prb_left;
+        *b = (struct block){.mcs = x.mcs, .bytes = size_of(r, d, x.mcs, symbols, prb)};
+        if (d == UL) {
+            p->granted += b->bytes;
+            p->request_seen = false;
+        } else {
+            take(&p->side[DL], b->bytes - HEADER_BYTES, b);
+            b->padding = b->bytes - HEADER_BYTES - b->payload;
+        }
+        place(r, p, d, b, at, prb);
+        prb_left -= prb;
+    }
+    for (int ue = 0; ue < r->n; ue++) {
+        struct side *s = &r->phones[ue].side[d];
+        int64_t i = r->number[d][at];
+        s->thr[i + 1] = (1.0 - c->pf_ewma) * s->thr[i] + c->pf_ewma * s->scheduled[i];
+    }
+}
+
+static void walk_slot(struct radio *r, int64_t n)
+{
+    for (int ue = 0; ue < r->n; ue++) {
+        enter(r, &r->phones[ue], UL, n);
+        enter(r, &r->phones[ue], DL, n);
+        send_uplink(r, &r->phones[ue], n);
+        decode(r, ue, n);
+        hear(r, &r->phones[ue], n);
+    }
+    for (int64_t ul = n + r->c->k2_slots; has_pdcch(r, n) && ul < n + r->c->k2_slots + 64; ul++) {
+        int64_t pdcch = ul - r->c->k2_slots;
+        while (!has_pdcch(r, pdcch))
+            pdcch--;
+        if (pdcch == n && symbols_of(r, UL, ul) > 0)
+            schedule(r, UL, n, ul);
+    }
+    if (symbols_of(r, DL, n) > 0)
+        schedule(r, DL, n, n);
+}
+
+/* --- Making it ------------------------------------------------------------------------------- */
+
+static void *many(int64_t n, size_t bytes)
+{
+    void *p = calloc((size_t)n, bytes);
+    assert_non_null(p);
+    return p;
+}
+
+static int64_t slots_in(const struct radio *r, double ms)
+{
+    return llround(ms * 1e6 / (double)r->slot_ns);
+}
+
+/* By when they enter; those of one instant by number. */
+static int message_order(const void *a, const void *b)
+{
+    const struct message *x = a;
+    const struct message *y = b;
+    if (x->in_ns != y->in_ns)
+        return x->in_ns < y->in_ns ? -1 : 1;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static void side_make(struct radio *r, int ue, int d, const struct rows *rows)
+{
+    struct side *s = &r->phones[ue].side[d];
+    const struct scenario_radio *c = r->c;
+    s->messages = many((int64_t)rows->n_requests + 1, sizeof *s->messages);
+    int64_t bytes = 1;
+    for (size_t i = 0; i < rows->n_requests; i++) {
+        const struct request_record *q = &rows->requests[i];
+        if (q->ue_id != ue)
+            continue;
+        assert_string_equal(q->status, "completed");
+        struct message *m = &s->messages[s->n_messages++];
+        *m = (struct message){.in_ns = d == UL ? q->radio_ul_in_ns : q->radio_dl_in_ns,
+                              .bytes = d == UL ? q->uplink_bytes : q->downlink_bytes,
+                              .out_ns = -1,
+                              .id = q->request_id,
+                              .row = i};
+        bytes += 2 * m->bytes + 1000;
+    }
+    qsort(s->messages, s->n_messages, sizeof *s->messages, message_order);
+    s->have = many(bytes, 1);
+    s->thr = many(r->slots, sizeof *s->thr);
+    s->scheduled = many(r->slots, sizeof *s->scheduled);
+    s->mcs = (int)c->start_mcs;
+    s->bler = c->start_bler;
+    s->last_slot = s->last_opportunity = -1;
+    const struct json_choice *channel = d == UL ? &c->channel_ul : &c->channel_dl;
+    uint32_t entity = (uint32_t)(2 * ue + d);
+    if (channel->index == CHANNEL_AWGN) {
+        const struct channel_awgn *o = channel->options;
+        channel_init(&s->channel, CHANNEL_MODEL_CONSTANT, o->snr_db, 0.0, 1, r->seed, entity);
+    } else {
+        const struct channel_testbed *o = channel->options;
+        channel_init(&s->channel, CHANNEL_MODEL_GAUSSIAN, o->mean_snr_db, o->std_snr_db,
+                     llround(o->correlation_ms * 1e6), r->seed, entity);
+    }
+}
+
+static void radio_make(struct radio *r, const struct scenario *sc, const struct rows *rows)
+{
+    const struct scenario_radio *c = sc->radio;
+    *r = (struct radio){.c = c,
+                        .seed = (uint64_t)sc->seed,
+                        .slot_ns = 15 * NS_PER_MS / c->scs_khz,
+                        .frame_slots = 10 * c->scs_khz / 15,
+                        .mtu = sc->transport != NULL ? sc->transport->mtu_bytes : 1500,
+                        .headers = 40};
+    if (sc->transport != NULL)
+        r->headers = sc->transport->ip_header_bytes + sc->transport->l4_header_bytes;
+    r->idle = slots_in(r, c->idle_grant_ms);
+    r->periodic = slots_in(r, c->bsr_periodic_ms);
+    r->retx = slots_in(r, c->bsr_retx_ms);
+    r->status = slots_in(r, c->rlc_status_ms);
+    r->cqi = slots_in(r, c->cqi_period_ms);
+    r->slots = rows->result.sim_ns / r->slot_ns + 256;
+    r->occasion = many(r->slots, sizeof *r->occasion);
+    for (int64_t n = c->sr_offset_slots; n < r->slots - 128; n += c->sr_period_slots) {
+        int64_t occasion = n;
+        while (symbols_of(r, UL, occasion) == 0)
+            occasion++;
+        r->occasion[occasion] = true;
+    }
+    for (int d = 0; d < 2; d++) {
+        r->number[d] = many(r->slots, sizeof *r->number[d]);
+        for (int64_t n = 1; n < r->slots; n++)
+            r->number[d][n] = r->number[d][n - 1] + (symbols_of(r, d, n - 1) > 0);
+    }
+    const struct scenario_ues *groups = sc->ues.items;
+    for (size_t i = 0; i < sc->ues.n; i++)
+        r->n += (int)groups[i].count;
+    assert_true(r->n <= UES);
+    r->phones = many(r->n, sizeof *r->phones);
+    for (int ue = 0; ue < r->n; ue++) {
+        r->phones[ue].asked = -2;
+        r->phones[ue].last_new = -r->retx - 1;
+        r->phones[ue].cqi = -1;
+        for (int d = 0; d < 2; d++)
+            side_make(r, ue, d, rows);
+    }
+}
+
+static void radio_free(struct radio *r)
+{
+    for (int ue = 0; ue < r->n; ue++)
+        for (int d = 0; d < 2; d++) {
+            struct side *s = &r->phones[ue].side[d];
+            free(s->messages);
+            free(s->have);
+            free(s->thr);
+            free(s->scheduled);
+        }
+    free(r->phones);
+    free(r->occasion);
+    free(r->number[DL]);
+    free(r->number[UL]);
 }
 
 #endif

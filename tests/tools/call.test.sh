@@ -78,6 +78,18 @@ WILLMSIM_HOME=$tmp/nowhere
 refused list-without-files 1 "set WILLMSIM_HOME" list gpus
 WILLMSIM_HOME=$root
 
+# Shipped files are found from the executable: a checkout, a sanitized build, an installed tree.
+for place in tree/build tree/build/sanitize tree/build/sanitize/tests inst/bin; do
+    case $place in
+    tree/*) share=$tmp/tree ;;
+    *) share=$tmp/inst/share/willmsim ;;
+    esac
+    mkdir -p "$tmp/$place" "$share/bench" && cp -R bench/profiles "$share/bench/"
+    cp "$willmsim" "$tmp/$place/willmsim"
+    holds "shipped-files-from-$place" sh -c \
+        "unset WILLMSIM_HOME; cd / && '$tmp/$place/willmsim' list gpus | grep -q '^rtx4090 '"
+done
+
 call schema
 json schema-json '."$schema" != null and ."$defs".scenario.type == "object"' "$tmp/out"
 call schema --markdown
