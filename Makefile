@@ -89,8 +89,10 @@ lint-run:
 	sh tests/rooms.sh
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
 	    --suppress=missingIncludeSystem --error-exitcode=1 -I. -j 2 $(ROOMS) tools bench
-	printf '%s\n' $(filter-out tests/%,$(filter %.c,$(C_FILES))) | xargs -P 2 -n 1 sh -c \
-	    'clang-tidy --quiet "$$@" -- $(CSTD) -fopenmp $(CPPFLAGS) 2>/dev/null' sh
+	@mkdir -p $(BUILD)/tidy
+	@printf '%s\n' $(CSTD) -fopenmp -I$(CURDIR) $(CPPFLAGS) -DWILLMSIM_REVISION='""' > $(BUILD)/tidy/compile_flags.txt
+	printf '%s\n' $(filter-out tests/%,$(filter %.c,$(C_FILES))) | xargs -P 2 -n 1 \
+	    sh -c 'clang-tidy --quiet -p $(BUILD)/tidy "$$0" 2>/dev/null'
 
 format:
 	clang-format -i $(filter %.c %.h,$(C_FILES))

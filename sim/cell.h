@@ -80,7 +80,7 @@ struct harq {
     uint8_t state;
     uint8_t round; /* rounds sent before the coming one */
     uint8_t kind;  /* of symbols, nr_grid_kind */
-    int8_t mcs;
+    uint8_t mcs;
     int16_t n_prb, prb_start;
     int16_t tbs_prb;     /* PRB that the block is sized for (oai-willm: not always n_prb) */
     int16_t overlap_prb; /* PRB that another transmission of this slot covers too */

@@ -220,7 +220,7 @@ struct harq *cell_new_block(struct cell *cell, struct cell_plan *plan, enum radi
     ud->free_mask = (uint16_t)(ud->free_mask & ~(1u << *process));
     struct harq *h = &ud->harq[*process];
     *h = (struct harq){.kind = (uint8_t)kind,
-                       .mcs = (int8_t)v->mcs,
+                       .mcs = (uint8_t)v->mcs,
                        .n_prb = (int16_t)grant->n_prb,
                        .tbs_prb = (int16_t)grant->tbs_prb,
                        .request = POOL_NONE,

@@ -251,7 +251,7 @@ static int make_groups(struct world *w, struct err *e)
     for (size_t i = 0; i < sc->ues.n; i++) {
         struct world_group *g = &w->groups[i];
         const char *const *ids = groups[i].slice_cycle.items;
-        g->slice = groups[i].slice != NULL ? scenario_slice_index(sc, groups[i].slice) : -1;
+        g->slice = scenario_slice_index(sc, groups[i].slice);
         g->n_cycle = (int64_t)groups[i].slice_cycle.n;
         g->cycle_ns = ns_of_s(groups[i].slice_cycle_s);
         if (g->n_cycle == 0)
@@ -296,7 +296,7 @@ static int make_ues(struct world *w, uint32_t *next_id, struct err *e)
     uint32_t index = 0;
     for (size_t i = 0; i < sc->ues.n; i++) {
         bool any_server = strcmp(groups[i].server, "*") == 0;
-        bool any_cell = groups[i].cell != NULL && strcmp(groups[i].cell, "*") == 0;
+        bool any_cell = strcmp(groups[i].cell, "*") == 0;
         for (uint32_t k = 0; k < groups[i].count; k++, index++) {
             struct ue *ue = &all[index];
             w->ues[index] = ue;

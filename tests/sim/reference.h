@@ -278,8 +278,8 @@ static void decode(struct radio *r, int ue, int64_t n)
 {
     struct phone *p = &r->phones[ue];
     for (int i = 0; i < PROCESSES; i++) {
-        struct side *s = &p->side[UL];
-        struct block *b = &s->block[i];
+        struct side *u = &p->side[UL];
+        struct block *b = &u->block[i];
         if (b->state != SENT || b->slot != n - 1)
             continue;
         bool failed = fails(r, ue, UL, b, n - 1);
@@ -289,27 +289,32 @@ static void decode(struct radio *r, int ue, int64_t n)
         }
         p->granted -= b->bytes;
         if (failed) {
-            lose(r, UL, s, b, n);
+            lose(r, UL, u, b, n);
             continue;
         }
         b->state = FREE;
         p->estimate = b->reports ? b->report : p->estimate - b->payload;
         p->estimate = p->estimate > 0 ? p->estimate : 0;
         if (b->payload > 0)
-            deliver(r, s, b, n);
+            deliver(r, u, b, n);
     }
+    struct side *s = &p->side[DL];
     for (int i = 0; i < PROCESSES; i++) {
-        struct side *s = &p->side[DL];
         struct block *b = &s->block[i];
         if (b->state == SENT && b->slot == n - 1 && !fails(r, ue, DL, b, n - 1))
             deliver(r, s, b, n);
-        if (b->state != SENT || b->acknowledged != n)
-            continue;
-        if (b->failed && b->rounds == r->c->harq_rounds)
-            lose(r, DL, s, b, n);
-        else
-            b->state = b->failed ? WAITS : FREE;
     }
+    /* Several can be acknowledged at once: the one sent first comes first. */
+    for (int64_t sent = n < 64 ? 0 : n - 64; sent < n; sent++)
+        for (int i = 0; i < PROCESSES; i++) {
+            struct block *b = &s->block[i];
+            if (b->state != SENT || b->slot != sent || b->acknowledged != n)
+                continue;
+            if (b->failed && b->rounds == r->c->harq_rounds)
+                lose(r, DL, s, b, n);
+            else
+                b->state = b->failed ? WAITS : FREE;
+        }
 }
 
 /* Step 1, what has become known: scheduling requests, RLC status, the timer of reports. */
@@ -448,6 +453,26 @@ static bool wants(const struct radio *r, const struct phone *p, int d, int64_t a
            (r->idle > 0 && at - p->side[UL].last_slot >= r->idle);
 }
 
+/* How many grants may be idle ones: while data wait, half of them and what data cannot use; a
+ * single one goes to whoever has waited longest (docs/models/slicing.md, what every policy keeps).
+ */
+static int idle_grants(const struct candidate *list, int n, int grants)
+{
+    int n_data = 0;
+    int64_t data_last = INT64_MAX;
+    int64_t idle_last = INT64_MAX;
+    for (int i = 0; i < n; i++) {
+        int64_t *last = list[i].idle ? &idle_last : &data_last;
+        *last = list[i].last_slot < *last ? list[i].last_slot : *last;
+        n_data += !list[i].idle;
+    }
+    if (n_data == 0)
+        return grants;
+    if (grants == 1)
+        return data_last < idle_last ? 0 : 1;
+    return grants / 2 > grants - n_data ? grants / 2 : grants - n_data;
+}
+
 /* Slot n gives out the PRB of slot `at`. */
 static void schedule(struct radio *r, int d, int64_t n, int64_t at)
 {
@@ -494,14 +519,7 @@ static void schedule(struct radio *r, int d, int64_t n, int64_t at)
             x->key = thr > 0.0 ? nr_tbs_bits(&one) / 8.0 / thr : HUGE_VAL;
         }
     }
-    /* Idle grants first; while data wait too, at most half of the grants and what data cannot use.
-     */
-    int idle_left = blocks_left;
-    int n_data = 0;
-    for (int i = 0; i < n_list; i++)
-        n_data += !list[i].idle;
-    if (n_data > 0)
-        idle_left = blocks_left / 2 > blocks_left - n_data ? blocks_left / 2 : blocks_left - n_data;
+    int idle_left = idle_grants(list, n_list, blocks_left);
     while (n_list > 0 && blocks_left > 0 && prb_left >= floor_prb) {
         int best = 0;
         for (int i = 1; i < n_list; i++)
@@ -551,127 +569,6 @@ static void walk_slot(struct radio *r, int64_t n)
     }
     if (symbols_of(r, DL, n) > 0)
         schedule(r, DL, n, n);
-}
-
-/* --- Making it ------------------------------------------------------------------------------- */
-
-static void *many(int64_t n, size_t bytes)
-{
-    void *p = calloc((size_t)n, bytes);
-    assert_non_null(p);
-    return p;
-}
-
-static int64_t slots_in(const struct radio *r, double ms)
-{
-    return llround(ms * 1e6 / (double)r->slot_ns);
-}
-
-/* By when they enter; those of one instant by number. */
-static int message_order(const void *a, const void *b)
-{
-    const struct message *x = a;
-    const struct message *y = b;
-    if (x->in_ns != y->in_ns)
-        return x->in_ns < y->in_ns ? -1 : 1;
-    return x->id < y->id ? -1 : x->id > y->id;
-}
-
-static void side_make(struct radio *r, int ue, int d, const struct rows *rows)
-{
-    struct side *s = &r->phones[ue].side[d];
-    const struct scenario_radio *c = r->c;
-    s->messages = many((int64_t)rows->n_requests + 1, sizeof *s->messages);
-    int64_t bytes = 1;
-    for (size_t i = 0; i < rows->n_requests; i++) {
-        const struct request_record *q = &rows->requests[i];
-        if (q->ue_id != ue)
-            continue;
-        assert_string_equal(q->status, "completed");
-        struct message *m = &s->messages[s->n_messages++];
-        *m = (struct message){.in_ns = d == UL ? q->radio_ul_in_ns : q->radio_dl_in_ns,
-                              .bytes = d == UL ? q->uplink_bytes : q->downlink_bytes,
-                              .out_ns = -1,
-                              .id = q->request_id,
-                              .row = i};
-        bytes += 2 * m->bytes + 1000;
-    }
-    qsort(s->messages, s->n_messages, sizeof *s->messages, message_order);
-    s->have = many(bytes, 1);
-    s->thr = many(r->slots, sizeof *s->thr);
-    s->scheduled = many(r->slots, sizeof *s->scheduled);
-    s->mcs = (int)c->start_mcs;
-    s->bler = c->start_bler;
-    s->last_slot = s->last_opportunity = -1;
-    const struct json_choice *channel = d == UL ? &c->channel_ul : &c->channel_dl;
-    uint32_t entity = (uint32_t)(2 * ue + d);
-    if (channel->index == CHANNEL_AWGN) {
-        const struct channel_awgn *o = channel->options;
-        channel_init(&s->channel, CHANNEL_MODEL_CONSTANT, o->snr_db, 0.0, 1, r->seed, entity);
-    } else {
-        const struct channel_testbed *o = channel->options;
-        channel_init(&s->channel, CHANNEL_MODEL_GAUSSIAN, o->mean_snr_db, o->std_snr_db,
-                     llround(o->correlation_ms * 1e6), r->seed, entity);
-    }
-}
-
-static void radio_make(struct radio *r, const struct scenario *sc, const struct rows *rows)
-{
-    const struct scenario_radio *c = sc->radio;
-    *r = (struct radio){.c = c,
-                        .seed = (uint64_t)sc->seed,
-                        .slot_ns = 15 * NS_PER_MS / c->scs_khz,
-                        .frame_slots = 10 * c->scs_khz / 15,
-                        .mtu = sc->transport != NULL ? sc->transport->mtu_bytes : 1500,
-                        .headers = 40};
-    if (sc->transport != NULL)
-        r->headers = sc->transport->ip_header_bytes + sc->transport->l4_header_bytes;
-    r->idle = slots_in(r, c->idle_grant_ms);
-    r->periodic = slots_in(r, c->bsr_periodic_ms);
-    r->retx = slots_in(r, c->bsr_retx_ms);
-    r->status = slots_in(r, c->rlc_status_ms);
-    r->cqi = slots_in(r, c->cqi_period_ms);
-    r->slots = rows->result.sim_ns / r->slot_ns + 256;
-    r->occasion = many(r->slots, sizeof *r->occasion);
-    for (int64_t n = c->sr_offset_slots; n < r->slots - 128; n += c->sr_period_slots) {
-        int64_t occasion = n;
-        while (symbols_of(r, UL, occasion) == 0)
-            occasion++;
-        r->occasion[occasion] = true;
-    }
-    for (int d = 0; d < 2; d++) {
-        r->number[d] = many(r->slots, sizeof *r->number[d]);
-        for (int64_t n = 1; n < r->slots; n++)
-            r->number[d][n] = r->number[d][n - 1] + (symbols_of(r, d, n - 1) > 0);
-    }
-    const struct scenario_ues *groups = sc->ues.items;
-    for (size_t i = 0; i < sc->ues.n; i++)
-        r->n += (int)groups[i].count;
-    assert_true(r->n <= UES);
-    r->phones = many(r->n, sizeof *r->phones);
-    for (int ue = 0; ue < r->n; ue++) {
-        r->phones[ue].asked = -2;
-        r->phones[ue].last_new = -r->retx - 1;
-        r->phones[ue].cqi = -1;
-        for (int d = 0; d < 2; d++)
-            side_make(r, ue, d, rows);
-    }
-}
-
-static void radio_free(struct radio *r)
-{
-    for (int ue = 0; ue < r->n; ue++)
-        for (int d = 0; d < 2; d++) {
-            struct side *s = &r->phones[ue].side[d];
-            free(s->messages);
-            free(s->have);
-            free(s->thr);
-            free(s->scheduled);
-        }
-    free(r->phones);
-    free(r->occasion);
-    free(r->number[DL]);
-    free(r->number[UL]);
 }
 
 #endif

@@ -111,11 +111,6 @@ static inline void rows_load(const char *json, const char *const *sets, int n_se
     unlink(path);
     if (rc != 0)
         fail_msg("%s", e.text);
-    if (sc->radio != NULL && sc->radio->cqi_period_ms <= 0.0) { /* XXX TEMPORARY */
-        sc->radio->cqi_period_ms = 40;
-        sc->radio->bsr_retx_ms = 80;
-        sc->radio->min_grant_prb_dl = 5;
-    }
 }
 
 /* Runs it; `trace` (may be NULL) is every UE group's. */
