@@ -15,6 +15,8 @@ bool nr_frame_init(struct nr_frame *f, const struct nr_frame_config *config)
         return false;
     f->slot_ns = 1000000 >> mu;
     f->slots_per_frame = 10 << mu;
+    f->srs_period = config->srs_period;
+    f->srs_offset = config->srs_offset;
     if (strcmp(config->pattern, "fdd") == 0) {
         f->period = 1;
         f->dl_symbols[0] = (uint8_t)config->dl_symbols;

@@ -21,6 +21,7 @@ struct nr_frame {
     bool pdcch[NR_PATTERN_MAX];         /* downlink control can be sent */
     int dl_before[NR_PATTERN_MAX + 1];  /* DL slots in the pattern before this one */
     int ul_before[NR_PATTERN_MAX + 1];
+    int64_t srs_period, srs_offset; /* slots; period 0: no sounding */
 };
 
 struct nr_frame_config {
@@ -28,6 +29,7 @@ struct nr_frame_config {
     const char *pattern; /* "DDDDDDDSUU", "fdd" */
     int dl_symbols, special_dl_symbols;
     int ul_symbols, special_ul_symbols;
+    int64_t srs_period, srs_offset;
 };
 
 /* Returns false when the pattern or the spacing is not one of the above. */
@@ -36,6 +38,15 @@ bool nr_frame_init(struct nr_frame *f, const struct nr_frame_config *config);
 static inline int nr_frame_phase(const struct nr_frame *f, int64_t slot)
 {
     return (int)(slot % f->period);
+}
+
+/* PUSCH symbols of a slot: one fewer where the cell's sounding reference signals stand (38.211
+ * 6.4.1.4; the testbed: 13 and 12), 0 when it carries no PUSCH. */
+static inline int nr_frame_ul_symbols(const struct nr_frame *f, int64_t slot)
+{
+    int symbols = f->ul_symbols[slot % f->period];
+    bool srs = f->srs_period > 0 && slot % f->srs_period == f->srs_offset;
+    return symbols > 1 && srs ? symbols - 1 : symbols;
 }
 
 /* Number of DL (UL) slots in [0, slot): the index of the opportunity when the slot is one. */

@@ -30,6 +30,16 @@ static int64_t slots_of_ms(const struct nr_frame *f, double ms)
     return slots > 0 ? slots : 1;
 }
 
+/* A slot may have so many symbols: one more kind, unless it is known or there is none. */
+static void note_kind(struct nr_grid_config *g, uint8_t symbols)
+{
+    for (int kind = 0; kind < g->kinds; kind++)
+        if (g->symbols[kind] == symbols)
+            return;
+    if (symbols > 0)
+        g->symbols[g->kinds++] = symbols;
+}
+
 int cell_common_init(struct cell_common *c, const struct scenario *sc, struct err *e)
 {
     const struct scenario_radio *r = sc->radio;
@@ -40,7 +50,9 @@ int cell_common_init(struct cell_common *c, const struct scenario *sc, struct er
                                     .dl_symbols = (int)r->dl_symbols,
                                     .special_dl_symbols = (int)r->special_dl_symbols,
                                     .ul_symbols = (int)r->ul_symbols,
-                                    .special_ul_symbols = (int)r->ul_special_symbols};
+                                    .special_ul_symbols = (int)r->ul_special_symbols,
+                                    .srs_period = r->srs_period_slots,
+                                    .srs_offset = r->srs_offset_slots};
     if (!nr_frame_init(&c->frame, &frame))
         return err_input(e, sc->file, "radio.tdd",
                          "\"%s\" is not a slot pattern; write D, S and U "
@@ -55,11 +67,9 @@ int cell_common_init(struct cell_common *c, const struct scenario *sc, struct er
             .layers = 1};
         const uint8_t *symbols = d == RADIO_UL ? c->frame.ul_symbols : c->frame.dl_symbols;
         for (int i = 0; i < c->frame.period; i++) {
-            bool known = symbols[i] == 0;
-            for (int kind = 0; kind < g.kinds; kind++)
-                known = known || g.symbols[kind] == symbols[i];
-            if (!known)
-                g.symbols[g.kinds++] = symbols[i];
+            note_kind(&g, symbols[i]);
+            if (d == RADIO_UL && r->srs_period_slots > 0 && symbols[i] > 1)
+                note_kind(&g, (uint8_t)(symbols[i] - 1));
         }
         int rc = nr_grid_init(&c->grid[d], &g, e);
         if (rc != 0)
@@ -272,6 +282,7 @@ static void visit(struct cell *cell, int64_t slot)
     act_all(cell, handle);
 
     int phase = nr_frame_phase(&k->frame, slot);
+    cell->dcis_left = k->config->pdcch_dcis > 0 ? (int32_t)k->config->pdcch_dcis : INT32_MAX;
     if (k->frame.pdcch[phase]) {
         /* Every UL slot whose last possible PDCCH is this one. */
         int64_t ul = slot + k->config->k2_slots;

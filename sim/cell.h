@@ -52,7 +52,7 @@ struct scenario_radio;
 struct cell_plan {
     int32_t carrier_prb;
     int32_t used; /* PRB packed so far; also the first free one */
-    int32_t grants_left;
+    int32_t grants_left, dcis_used;
     struct harq *blocks[CELL_BLOCKS_MAX];
     int32_t n;
 };
@@ -205,6 +205,7 @@ struct cell {
     int64_t slot;                    /* being visited, or visited last; -1 */
     int64_t armed;                   /* slot for which an event is under way; INT64_MAX: none */
     bool visiting;
+    int32_t dcis_left; /* what the PDCCH of this slot still holds */
     uint64_t visited;
     struct cell_totals *totals[2]; /* [0] all, [1 + slice]; by direction */
     struct entity sampler;         /* RAN records: after everything else at its instant */

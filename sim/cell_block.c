@@ -137,6 +137,7 @@ void cell_plan_add(struct cell_plan *plan, struct harq *h, int32_t prb_start)
     }
     h->prb_start = (int16_t)prb_start;
     plan->grants_left--;
+    plan->dcis_used++;
     plan->blocks[plan->n++] = h;
 }
 

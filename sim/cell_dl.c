@@ -97,7 +97,10 @@ void cell_dl_schedule(struct cell *cell)
     const struct cell_common *k = cell->common;
     const struct nr_grid *g = &k->grid[RADIO_DL];
     const int kind = nr_grid_kind(g, k->frame.dl_symbols[nr_frame_phase(&k->frame, cell->slot)]);
-    struct cell_plan plan = {.carrier_prb = g->n_prb, .grants_left = k->max_ues_per_slot};
+    struct cell_plan plan = {.carrier_prb = g->n_prb,
+                             .grants_left = k->max_ues_per_slot < cell->dcis_left
+                                                ? k->max_ues_per_slot
+                                                : cell->dcis_left};
     int32_t n = 0;
 
     for (uint32_t word = 0; word < cell->words; word++) {
@@ -125,4 +128,5 @@ void cell_dl_schedule(struct cell *cell)
         transmit(cell, u, process);
     }
     cell_plan_close(&plan);
+    cell->dcis_left -= plan.dcis_used;
 }

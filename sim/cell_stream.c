@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "sim/cell.h"
+#include "sim/ue.h"
 #include "sim/world.h"
 
 int64_t stream_waiting(const struct stream *s)
@@ -22,7 +23,8 @@ void stream_enter(struct cell *cell, struct ue_radio *u, enum radio_direction d,
     struct stream *s = &u->d[d].stream;
     const struct request *r = world_request(w, request);
     int64_t taken = r->at[d == RADIO_UL ? STAGE_RADIO_UL : STAGE_RADIO_DL].bytes_in;
-    int64_t full = k->packet_payload_bytes;
+    int64_t tunnel = w->ues[r->ue]->tunnel_bytes;
+    int64_t full = k->packet_payload_bytes - tunnel;
     int64_t packets = (flags & CHUNK_CONTROL) != 0
                           ? 1
                           : (taken + full - 1) / full - (taken - app_bytes + full - 1) / full;
@@ -36,7 +38,7 @@ void stream_enter(struct cell *cell, struct ue_radio *u, enum radio_direction d,
                             .next = POOL_NONE,
                             .flags = flags,
                             .begin = s->end,
-                            .end = s->end + app_bytes + packets * k->packet_header_bytes,
+                            .end = s->end + app_bytes + packets * (k->packet_header_bytes + tunnel),
                             .app_bytes = app_bytes};
     s->end = seg->end;
     if (s->head == POOL_NONE)

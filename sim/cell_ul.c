@@ -245,8 +245,11 @@ void cell_ul_schedule(struct cell *cell, int64_t ul_slot)
 {
     const struct cell_common *k = cell->common;
     const struct nr_grid *g = &k->grid[RADIO_UL];
-    const int kind = nr_grid_kind(g, k->frame.ul_symbols[nr_frame_phase(&k->frame, ul_slot)]);
-    struct cell_plan plan = {.carrier_prb = g->n_prb, .grants_left = k->max_ues_per_slot};
+    const int kind = nr_grid_kind(g, nr_frame_ul_symbols(&k->frame, ul_slot));
+    struct cell_plan plan = {.carrier_prb = g->n_prb,
+                             .grants_left = k->max_ues_per_slot < cell->dcis_left
+                                                ? k->max_ues_per_slot
+                                                : cell->dcis_left};
     int32_t n = 0;
 
     /* Without idle grants only the marked UEs can be wanted. */
@@ -283,4 +286,5 @@ void cell_ul_schedule(struct cell *cell, int64_t ul_slot)
         grant(cell, u, process, ul_slot);
     }
     cell_plan_close(&plan);
+    cell->dcis_left -= plan.dcis_used;
 }

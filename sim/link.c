@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "sim/ue.h"
 #include "sim/world.h"
 
 struct link_chunk {
@@ -14,10 +15,10 @@ struct link_chunk {
     unsigned flags;
 };
 
-/* Packets needed for the first `bytes` of a message. */
-static int64_t packets(const struct link *link, int64_t bytes)
+/* Packets needed for the first `bytes` of a message, with so many bytes in a full one. */
+static int64_t packets(int64_t bytes, int64_t payload)
 {
-    return (bytes + link->payload_bytes - 1) / link->payload_bytes;
+    return (bytes + payload - 1) / payload;
 }
 
 static void link_accept(struct stage *stage, enum stage_index index, uint32_t request,
@@ -29,9 +30,12 @@ static void link_accept(struct stage *stage, enum stage_index index, uint32_t re
     int64_t now = world_now(w);
     /* stage_pass() has already counted these bytes as taken. */
     int64_t taken = r->at[index].bytes_in;
-    int64_t n =
-        (flags & CHUNK_CONTROL) != 0 ? 1 : packets(link, taken) - packets(link, taken - bytes);
-    int64_t wire = bytes + link->header_bytes * n;
+    int64_t tunnel = w->ues[r->ue]->tunnel_bytes;
+    int64_t payload = link->payload_bytes - tunnel;
+    int64_t n = (flags & CHUNK_CONTROL) != 0
+                    ? 1
+                    : packets(taken, payload) - packets(taken - bytes, payload);
+    int64_t wire = bytes + (link->header_bytes + tunnel) * n;
     int64_t start = now > link->busy_until_ns ? now : link->busy_until_ns;
     link->busy_until_ns = start + llround((double)wire * 8.0 / link->bits_per_ns);
     r->at[index].bytes_held += bytes;

@@ -45,7 +45,8 @@ struct scenario_radio {
     int64_t k1_slots, k2_slots;
     int64_t sr_period_slots, sr_offset_slots;
     double idle_grant_ms;
-    int64_t min_grant_prb, min_grant_mcs, max_ues_per_slot;
+    int64_t min_grant_prb, min_grant_mcs, max_ues_per_slot, pdcch_dcis;
+    int64_t srs_period_slots, srs_offset_slots;
     double bsr_periodic_ms, bsr_retx_ms, cqi_period_ms;
     int64_t min_grant_prb_dl;
     int64_t harq_processes, harq_rounds;
@@ -81,7 +82,7 @@ enum transport_protocol { TRANSPORT_NONE, TRANSPORT_UDP, TRANSPORT_TCP };
 
 struct scenario_transport {
     int protocol; /* enum transport_protocol */
-    int64_t tcp_window_bytes;
+    int64_t tcp_window_bytes, tunnel_header_bytes;
     bool tcp_handshake;
     double rate_mbps, delay_ms;
     int64_t mtu_bytes, ip_header_bytes, l4_header_bytes;
@@ -138,6 +139,7 @@ struct scenario_ues {
     const char *server; /* a server's id or "*": in turn over all servers */
     double prepare_ms;
     bool streaming;
+    bool native_slicing;        /* false: reaches its slice through the application-layer tunnel */
     struct json_choice traffic; /* index: enum traffic_kind; willm-client: struct traffic_willm */
 };
 

@@ -98,6 +98,14 @@ static const struct json_field radio_fields[] = {
           "9."),
     F_INT(scenario_radio, max_ues_per_slot, 1, 64, "4",
           "Most phones that one slot serves, per direction. Testbed: 4 (one per 24 PRB)."),
+    F_INT(scenario_radio, pdcch_dcis, 0, 64, "0",
+          "Most DCIs that the PDCCH of one slot holds, both directions together; 0: as many as "
+          "max_ues_per_slot allows. Assumed: control capacity is not what limits the testbed."),
+    F_INT(scenario_radio, srs_period_slots, 0, 2560, "0",
+          "A sounding reference signal takes one PUSCH symbol of every such slot, 0: off. The "
+          "testbed has do_SRS 1; its period is not recorded."),
+    F_INT(scenario_radio, srs_offset_slots, 0, 2559, "8",
+          "Slot of the sounding reference signal in its period. Assumed: the first uplink slot."),
     F_POS(scenario_radio, bsr_periodic_ms, 0, 2560, "10",
           "periodicBSR-Timer in ms (38.321 clause 5.4.5). Testbed: 10."),
     F_INT(scenario_radio, harq_processes, 1, 16, "16",

@@ -121,6 +121,11 @@ static const struct json_field transport_fields[] = {
            "start, acknowledgements over the other direction). Testbed: tcp (HTTP)."),
     F_INT(scenario_transport, tcp_window_bytes, 2048, 1e9, "6291456",
           "TCP receive window in bytes. Linux: the upper bound of its autotuning (tcp_rmem)."),
+    F_INT(
+        scenario_transport, tunnel_header_bytes, 0, 500, "60",
+        "Header that the application-layer tunnel adds to every packet of phones without native "
+        "slicing (WiLLM 4.2.2). Assumed: an outer IPv4 and TCP header with timestamps and 8 bytes "
+        "of its own; the paper gives no format."),
     F_BOOL(scenario_transport, tcp_handshake, "true",
            "Each request opens its connection. Testbed: yes (a Python client without a session)."),
     F_POS(scenario_transport, rate_mbps, 0, 1e6, "1000",
@@ -139,7 +144,7 @@ static const struct json_field transport_fields[] = {
 static int transport_check(const void *object, const char *file, const char *place, struct err *e)
 {
     const struct scenario_transport *t = object;
-    int64_t headers = transport_header_bytes(t);
+    int64_t headers = transport_header_bytes(t) + t->tunnel_header_bytes;
     if (t->mtu_bytes <= headers) {
         return FAIL_KEY("mtu_bytes", "%lld leaves no room after %lld bytes of headers",
                         (long long)t->mtu_bytes, (long long)headers);
@@ -220,6 +225,10 @@ static const struct json_field ues_fields[] = {
           "capture, JPEG and base64 on a single-board computer."),
     F_BOOL(scenario_ues, streaming, "false",
            "Every token is sent down when it is made. Testbed: false."),
+    F_BOOL(scenario_ues, native_slicing, "true",
+           "The phone can ask for its slice itself; false: it reaches the slice through the "
+           "application-layer tunnel (WiLLM 4.2.2), which costs transport.tunnel_header_bytes a "
+           "packet."),
     F_CHOICE(scenario_ues, traffic, scenario_traffic_variants, "kind", NULL,
              "When the phones ask, and what."),
     F_END};

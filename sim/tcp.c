@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "sim/scenario.h"
 #include "sim/stage.h"
+#include "sim/ue.h"
 #include "sim/world.h"
 
 /* Linux: TCP_INIT_CWND (RFC 6928), hystart_low_window, HYSTART_MIN_SAMPLES and its delay bounds,
@@ -52,6 +53,7 @@ struct half {
 
 struct tcp_flow {
     uint32_t request, serial;
+    int64_t tunnel_bytes; /* of every packet, taken from the segment */
     bool open, closed;
     struct half half[2];
     struct queue control[2]; /* under way to the server (TCP_UP), to the UE (TCP_DOWN) */
@@ -115,7 +117,8 @@ static void send_data(struct tcp *tcp, struct tcp_flow *f, enum tcp_direction d)
             h->window < (double)tcp->window_bytes ? h->window : (double)tcp->window_bytes;
         if ((double)(h->sent - h->acked) >= window)
             return;
-        int64_t n = h->given - h->sent < tcp->mss_bytes ? h->given - h->sent : tcp->mss_bytes;
+        int64_t mss = tcp->mss_bytes - f->tunnel_bytes;
+        int64_t n = h->given - h->sent < mss ? h->given - h->sent : mss;
         h->sent += n;
         put(tcp, &h->segments,
             (struct note){.kind = NOTE_SEGMENT, .offset = h->sent, .time = world_now(tcp->world)});
@@ -153,6 +156,7 @@ void tcp_open(struct tcp *tcp, uint32_t request)
     world_request(tcp->world, request)->flow = handle;
     f->request = request;
     f->serial = ++tcp->serial;
+    f->tunnel_bytes = tcp->world->ues[world_request(tcp->world, request)->ue]->tunnel_bytes;
     start_half(tcp, &f->half[TCP_UP]);
     start_half(tcp, &f->half[TCP_DOWN]);
     f->control[TCP_UP].head = f->control[TCP_DOWN].head = POOL_NONE;

@@ -15,7 +15,8 @@ struct ue {
     int cell;         /* -1 without a radio */
     uint32_t in_cell; /* its index there */
     uint32_t server;
-    uint32_t asked; /* requests born so far */
+    int64_t tunnel_bytes; /* header of the application-layer tunnel on each of its packets */
+    uint32_t asked;       /* requests born so far */
     uint32_t in_flight;
     int64_t last_asked_ns;
     int64_t next_arrival_ns; /* open-loop traffic */

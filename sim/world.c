@@ -305,6 +305,8 @@ static int make_ues(struct world *w, uint32_t *next_id, struct err *e)
             ue->member = k;
             ue->group = &groups[i];
             ue->cell = -1;
+            if (!groups[i].native_slicing && sc->transport != NULL)
+                ue->tunnel_bytes = sc->transport->tunnel_header_bytes;
             if (sc->radio != NULL)
                 ue->cell = any_cell ? (int)(k % sc->cells.n) : index_of_cell(sc, groups[i].cell);
             ue->server = any_server ? (uint32_t)(k % sc->servers.n)
