@@ -16,6 +16,8 @@
 #define SOLVER_FTOL  1e-13
 #define SOLVER_XTOL  1e-11
 #define SOLVER_EVALS 2000
+/* A constraint that binds by no more than this is left out. */
+#define IMPLIED 1e-12
 
 int separated_init(struct separated *p, int n_slices)
 {
@@ -370,25 +372,43 @@ static double group_reaches(unsigned n, const double *x, double *gradient, void 
     return g->low - linear(n, x, gradient, g->first, g->n, -1.0);
 }
 
-/* The bounds that those of the leaves do not imply already. */
+/* The bounds of the groups, where those of the leaves do not imply them. */
 static nlopt_result constrain(struct separated *p, nlopt_opt opt)
 {
     nlopt_result rc = NLOPT_SUCCESS;
-    double high = 0.0;
+    double all = 0.0;
     for (int i = 0; i < p->n_groups && rc > 0; i++) {
         struct separated_group *g = &p->groups[i];
-        high += g->high;
-        if (g->high < g->sum_high) {
+        double least = sum_of(&p->low[g->first], g->n);
+        double most = sum_of(&p->high[g->first], g->n);
+        all += fmin(most, g->high);
+        if (g->high < most - IMPLIED) {
             rc = nlopt_add_inequality_constraint(opt, group_within, g, 0.0);
         }
-        if (g->low > g->sum_low && rc > 0) {
+        if (g->low > least + IMPLIED && rc > 0) {
             rc = nlopt_add_inequality_constraint(opt, group_reaches, g, 0.0);
         }
     }
-    if (high > 1.0 && rc > 0) {
+    if (all > 1.0 + IMPLIED && rc > 0) {
         rc = nlopt_add_inequality_constraint(opt, whole_within, p, 0.0);
     }
     return rc;
+}
+
+/* Bounds of the leaves as the solver sees them: tightened by what their group's bounds leave them,
+ * so that a group without play has leaves without play, which NLopt takes out. */
+static void tighten(struct separated *p)
+{
+    for (int i = 0; i < p->n_groups; i++) {
+        const struct separated_group *g = &p->groups[i];
+        for (int k = g->first; k < g->first + g->n; k++) {
+            const struct separated_leaf *leaf = &p->leaves[k];
+            double low = g->low - (g->sum_high - leaf->high);
+            double high = g->high - (g->sum_low - leaf->low);
+            p->low[k] = clamp(low, leaf->low, leaf->high);
+            p->high[k] = clamp(high, p->low[k], leaf->high);
+        }
+    }
 }
 
 static nlopt_result set_up(struct separated *p, nlopt_opt opt)
@@ -408,10 +428,7 @@ static nlopt_result set_up(struct separated *p, nlopt_opt opt)
 int dbg_rc, dbg_evals;
 int separated_solve(struct separated *p, double *share)
 {
-    for (int i = 0; i < p->n_leaves; i++) {
-        p->low[i] = p->leaves[i].low;
-        p->high[i] = p->leaves[i].high;
-    }
+    tighten(p);
     start_point(p);
     int rc = 0;
     if (p->n_leaves > 0) {

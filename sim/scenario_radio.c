@@ -108,6 +108,13 @@ static const struct json_field radio_fields[] = {
           "Slot of the sounding reference signal in its period. Assumed: the first uplink slot."),
     F_POS(scenario_radio, bsr_periodic_ms, 0, 2560, "10",
           "periodicBSR-Timer in ms (38.321 clause 5.4.5). Testbed: 10."),
+    F_POS(scenario_radio, bsr_retx_ms, 0, 10240, "80",
+          "retxBSR-Timer in ms (38.321 clause 5.4.5). Testbed: 80."),
+    F_POS(scenario_radio, cqi_period_ms, 0, 640, "80",
+          "Period of the phone's CQI reports in ms (38.214 clause 5.2.1.4). Assumed: 160 slots of "
+          "30 kHz, a period that the standard allows; the testbed's is not recorded."),
+    F_INT(scenario_radio, min_grant_prb_dl, 1, 275, "5",
+          "Fewest PRB of a downlink grant. Testbed: 5."),
     F_INT(scenario_radio, harq_processes, 1, 16, "16",
           "HARQ processes per phone and direction (38.214 clauses 5.1 and 6.1). Testbed: 16."),
     F_INT(scenario_radio, harq_rounds, 1, 8, "4",

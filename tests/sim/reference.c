@@ -22,7 +22,8 @@ static void *many(int64_t n, size_t bytes)
 
 static int64_t slots_in(const struct radio *r, double ms)
 {
-    return llround(ms * 1e6 / (double)r->slot_ns);
+    int64_t slots = llround(ms * 1e6 / (double)r->slot_ns);
+    return slots > 0 ? slots : 1;
 }
 
 /* By when they enter; those of one instant by number. */
@@ -84,7 +85,7 @@ static void radio_make(struct radio *r, const struct scenario *sc, const struct 
                         .headers = 40};
     if (sc->transport != NULL)
         r->headers = sc->transport->ip_header_bytes + sc->transport->l4_header_bytes;
-    r->idle = slots_in(r, c->idle_grant_ms);
+    r->idle = c->idle_grant_ms > 0.0 ? slots_in(r, c->idle_grant_ms) : 0;
     r->periodic = slots_in(r, c->bsr_periodic_ms);
     r->retx = slots_in(r, c->bsr_retx_ms);
     r->status = slots_in(r, c->rlc_status_ms);

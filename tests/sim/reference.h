@@ -117,7 +117,8 @@ static int symbols_of(const struct radio *r, int d, int64_t n)
 
 static bool has_pdcch(const struct radio *r, int64_t n)
 {
-    return slot_letter(r, n) != 'U';
+    char letter = slot_letter(r, n);
+    return letter == 'D' || letter == 'F' || (letter == 'S' && r->c->special_dl_symbols > 0);
 }
 
 static struct nr_mcs mcs_of(const struct radio *r, int d, int mcs)
