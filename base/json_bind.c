@@ -47,7 +47,15 @@ static const char *node_name(const cJSON *node, struct text *t)
 static int fail_type(struct binder *b, const cJSON *node, const char *due)
 {
     struct text got;
-    return FAIL(b, "must be %s, not %s", due, node_name(node, &got));
+    node_name(node, &got);
+    /* A name that looks like a number, the usual slip on a command line. */
+    if (cJSON_IsNumber(node) && strcmp(due, "a string") == 0) {
+        struct text number = {0};
+        text_add_number(&number, node->valuedouble);
+        return FAIL(b, "must be a string, not %s; write \"%s\" with the quotes", got.chars,
+                    number.chars);
+    }
+    return FAIL(b, "must be %s, not %s", due, got.chars);
 }
 
 static const char *range_name(const struct json_range *r, struct text *t)

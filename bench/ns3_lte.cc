@@ -35,9 +35,13 @@ const double SETTLE_S = 1.0;
 const uint32_t PACKET_BYTES = 1472; /* 1 500 with IPv4 and UDP */
 const uint16_t UP_PORT = 2000;      /* and one more per UE: who sends */
 const uint16_t DOWN_PORT = 1000;
-/* Per UE and direction: more than a burst with its headers. Without a bound the queues of the
- * saturated load would grow for ever, and ns-3 erases at the front of a vector. */
-const uint32_t RLC_BUFFER_BYTES = 400000;
+/* Per UE and direction under the saturated load: a few blocks of a whole carrier. Without a bound
+ * the queues would grow for ever, and ns-3 erases at the front of a vector. */
+const uint32_t SATURATED_BUFFER_BYTES = 60000;
+/* ns-3 sends an RLC status report in a transport block of its own and gives a slot to one UE: with
+ * its 20 ms between reports, those of ten UEs with traffic both ways leave no slot to their data.
+ * Nothing is lost on this channel, so that rare reports cost nothing. */
+const Time SATURATED_STATUS = MilliSeconds(400);
 
 struct Options {
     uint32_t ues = 1;
@@ -132,7 +136,13 @@ void set_defaults()
 {
     Config::SetDefault("ns3::LteEnbRrc::EpsBearerToRlcMapping",
                        EnumValue(LteEnbRrc::RLC_AM_ALWAYS));
-    Config::SetDefault("ns3::LteRlcAm::MaxTxBufferSize", UintegerValue(RLC_BUFFER_BYTES));
+    bool bursts = !options.load.empty();
+    Config::SetDefault("ns3::LteRlcAm::MaxTxBufferSize",
+                       UintegerValue(bursts ? 0 /* no bound */ : SATURATED_BUFFER_BYTES));
+    if (!bursts) {
+        Config::SetDefault("ns3::LteRlcAm::StatusProhibitTimer", TimeValue(SATURATED_STATUS));
+        Config::SetDefault("ns3::LteRlcAm::PollRetransmitTimer", TimeValue(SATURATED_STATUS));
+    }
     /* 40, the default, is also the most UEs that it can tell apart. */
     Config::SetDefault("ns3::LteEnbRrc::SrsPeriodicity", UintegerValue(80));
 }

@@ -18,6 +18,7 @@
 #define SOLVER_EVALS 2000
 /* A constraint that binds by no more than this is left out. */
 #define IMPLIED 1e-12
+#define TOL 1e-11
 
 int separated_init(struct separated *p, int n_slices)
 {
@@ -112,16 +113,11 @@ static double branch_min(const struct slice_tree *tree, const struct separated_g
 
 /* Minima of fruits may ask for more than the carrier (only the branches' sum to at most the whole):
  * then the branches' come first, and of what the fruits' need beyond those each gets a part. */
-static void fit_groups(struct separated *p, const struct slice_tree *tree)
+static void lower_minima(struct separated *p, const struct slice_tree *tree, double sum)
 {
-    double sum = 0.0;
     double sum_branch = 0.0;
     for (int i = 0; i < p->n_groups; i++) {
-        sum += p->groups[i].low;
         sum_branch += branch_min(tree, &p->groups[i]);
-    }
-    if (sum <= 1.0) {
-        return;
     }
     double scale = sum_branch > 1.0 ? 1.0 / sum_branch : 1.0;
     double part = sum_branch < 1.0 ? (1.0 - sum_branch) / (sum - sum_branch) : 0.0;
@@ -130,6 +126,23 @@ static void fit_groups(struct separated *p, const struct slice_tree *tree)
         double own = branch_min(tree, g);
         g->low = own * scale + part * (g->low - own);
         fit_minima(p, g, g->low);
+    }
+}
+
+/* Makes the groups' bounds fit one carrier. */
+static void fit_groups(struct separated *p, const struct slice_tree *tree)
+{
+    double sum = 0.0;
+    for (int i = 0; i < p->n_groups; i++) {
+        sum += p->groups[i].low;
+    }
+    if (sum > 1.0) {
+        lower_minima(p, tree, sum);
+        sum = 1.0;
+    }
+    for (int i = 0; i < p->n_groups; i++) {
+        struct separated_group *g = &p->groups[i];
+        g->high = clamp(1.0 - (sum - g->low), g->low, g->high);
     }
 }
 
@@ -323,8 +336,12 @@ static void repair(struct separated *p)
     }
 }
 
+/* The solver sees y = log x: U becomes linear and what bends are the sums of exp(y), with curvatures
+ * near the weights; in x they would run over many orders of magnitude. A point is optimal in y where
+ * it is in x, so that the bounds from below, which are not convex in y, make no other optima. */
+
 /* U / sum of w: the same maximum, and a gradient whose size does not hang on the weights. */
-static double objective(unsigned n, const double *x, double *gradient, void *data)
+static double objective(unsigned n, const double *y, double *gradient, void *data)
 {
     const struct separated *p = data;
     double weight = 0.0;
@@ -334,42 +351,45 @@ static double objective(unsigned n, const double *x, double *gradient, void *dat
     }
     for (unsigned i = 0; i < n; i++) {
         double w = p->leaves[i].weight / weight;
-        value += w * log(x[i]);
+        value += w * y[i];
         if (gradient != NULL) {
-            gradient[i] = w / x[i];
+            gradient[i] = w;
         }
     }
     return value;
 }
 
-/* Sum of x[first..first + count), with its gradient times `sign`. */
-static double linear(unsigned n, const double *x, double *gradient, int first, int count,
+/* Sum of the shares of y[first..first + count), times `sign`. */
+static double shares(unsigned n, const double *y, double *gradient, int first, int count,
                      double sign)
 {
-    if (gradient != NULL) {
-        for (int i = 0; i < (int)n; i++) {
-            gradient[i] = i >= first && i < first + count ? sign : 0.0;
+    double sum = 0.0;
+    for (int i = 0; i < (int)n; i++) {
+        double x = i >= first && i < first + count ? sign * exp(y[i]) : 0.0;
+        sum += x;
+        if (gradient != NULL) {
+            gradient[i] = x;
         }
     }
-    return sum_of(&x[first], count);
+    return sum;
 }
 
-static double whole_within(unsigned n, const double *x, double *gradient, void *data)
+static double whole_within(unsigned n, const double *y, double *gradient, void *data)
 {
     (void)data;
-    return linear(n, x, gradient, 0, (int)n, 1.0) - 1.0;
+    return shares(n, y, gradient, 0, (int)n, 1.0) - 1.0;
 }
 
-static double group_within(unsigned n, const double *x, double *gradient, void *data)
+static double group_within(unsigned n, const double *y, double *gradient, void *data)
 {
     const struct separated_group *g = data;
-    return linear(n, x, gradient, g->first, g->n, 1.0) - g->high;
+    return shares(n, y, gradient, g->first, g->n, 1.0 / g->high) - 1.0;
 }
 
-static double group_reaches(unsigned n, const double *x, double *gradient, void *data)
+static double group_reaches(unsigned n, const double *y, double *gradient, void *data)
 {
     const struct separated_group *g = data;
-    return g->low - linear(n, x, gradient, g->first, g->n, -1.0);
+    return 1.0 + shares(n, y, gradient, g->first, g->n, -1.0 / g->low);
 }
 
 /* The bounds of the groups, where those of the leaves do not imply them. */
@@ -381,18 +401,40 @@ static nlopt_result constrain(struct separated *p, nlopt_opt opt)
         struct separated_group *g = &p->groups[i];
         double least = sum_of(&p->low[g->first], g->n);
         double most = sum_of(&p->high[g->first], g->n);
+        bool within = g->high < most - IMPLIED;
+        /* Every share is worth something: a group without play is at its maximum by itself. */
+        bool reaches = g->low > least + IMPLIED && g->low < g->high - IMPLIED;
         all += fmin(most, g->high);
-        if (g->high < most - IMPLIED) {
-            rc = nlopt_add_inequality_constraint(opt, group_within, g, 0.0);
+        if (within && reaches && g->high - g->low < IMPLIED) {
+            rc = nlopt_add_equality_constraint(opt, group_within, g, TOL);
+            continue;
         }
-        if (g->low > least + IMPLIED && rc > 0) {
-            rc = nlopt_add_inequality_constraint(opt, group_reaches, g, 0.0);
+        if (within) {
+            rc = nlopt_add_inequality_constraint(opt, group_within, g, TOL);
+        }
+        if (reaches && rc > 0) {
+            rc = nlopt_add_inequality_constraint(opt, group_reaches, g, TOL);
         }
     }
     if (all > 1.0 + IMPLIED && rc > 0) {
-        rc = nlopt_add_inequality_constraint(opt, whole_within, p, 0.0);
+        rc = nlopt_add_inequality_constraint(opt, whole_within, p, TOL);
     }
     return rc;
+}
+
+static nlopt_result set_up(struct separated *p, nlopt_opt opt)
+{
+    for (int i = 0; i < p->n_leaves; i++) {
+        p->low[i] = log(p->low[i]);
+        p->high[i] = log(p->high[i]);
+        p->x[i] = clamp(log(p->x[i]), p->low[i], p->high[i]);
+    }
+    nlopt_result rc = nlopt_set_max_objective(opt, objective, p);
+    rc = rc > 0 ? nlopt_set_lower_bounds(opt, p->low) : rc;
+    rc = rc > 0 ? nlopt_set_upper_bounds(opt, p->high) : rc;
+    rc = rc > 0 ? nlopt_set_ftol_abs(opt, SOLVER_FTOL) : rc;
+    rc = rc > 0 ? nlopt_set_xtol_rel(opt, SOLVER_XTOL) : rc;
+    return rc > 0 ? nlopt_set_maxeval(opt, SOLVER_EVALS) : rc;
 }
 
 /* Bounds of the leaves as the solver sees them: tightened by what their group's bounds leave them,
@@ -411,17 +453,6 @@ static void tighten(struct separated *p)
     }
 }
 
-static nlopt_result set_up(struct separated *p, nlopt_opt opt)
-{
-    nlopt_result rc = nlopt_set_max_objective(opt, objective, p);
-    rc = rc > 0 ? nlopt_set_lower_bounds(opt, p->low) : rc;
-    rc = rc > 0 ? nlopt_set_upper_bounds(opt, p->high) : rc;
-    rc = rc > 0 ? constrain(p, opt) : rc;
-    rc = rc > 0 ? nlopt_set_ftol_rel(opt, SOLVER_FTOL) : rc;
-    rc = rc > 0 ? nlopt_set_xtol_rel(opt, SOLVER_XTOL) : rc;
-    return rc > 0 ? nlopt_set_maxeval(opt, SOLVER_EVALS) : rc;
-}
-
 #ifndef ALGO
 #define ALGO NLOPT_LD_SLSQP
 #endif
@@ -437,13 +468,19 @@ int separated_solve(struct separated *p, double *share)
             return ERR_MEMORY;
         }
         double value;
-        nlopt_result result = set_up(p, opt);
+        nlopt_result result = constrain(p, opt);
+        result = result > 0 ? set_up(p, opt) : result;
         result = result > 0 ? nlopt_optimize(opt, p->x, &value) : result;
         dbg_rc = result; dbg_evals = nlopt_get_numevals(opt);
         nlopt_destroy(opt);
         rc = result > 0 || result == NLOPT_ROUNDOFF_LIMITED ? 0
              : result == NLOPT_OUT_OF_MEMORY                ? ERR_MEMORY
                                                             : ERR_WORK;
+    for (int i = 0; i < p->n_leaves; i++) {
+        p->low[i] = exp(p->low[i]);
+        p->high[i] = exp(p->high[i]);
+        p->x[i] = exp(p->x[i]);
+    }
         repair(p);
     }
     spread(p, p->x, share);

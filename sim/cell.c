@@ -248,21 +248,28 @@ static void act(struct cell *cell, const struct action *a)
     }
 }
 
-/* Handles a slot's list. First the UEs' blocks of this slot are built, from what the UEs have had
- * since before it; then comes what earlier slots have brought. So nothing hangs on when an action
- * was asked for, and what becomes known at a slot's beginning is seen in the next one. */
+/* What happened in the slot before, or from what the UEs had before this one: scheduling requests
+ * that were sent, the blocks of this slot. */
+static bool is_old(const struct action *a)
+{
+    return a->kind == ACTION_SEND_UL || a->kind == ACTION_SR;
+}
+
+/* Handles a slot's list: that first, then what becomes known now. So nothing hangs on when an
+ * action was asked for, and what becomes known at a slot's beginning is seen by the UEs in the
+ * next. */
 static void act_all(struct cell *cell, uint32_t list)
 {
     for (uint32_t handle = list; handle != POOL_NONE;) {
         struct action a = *(struct action *)pool_at(&cell->actions, handle);
-        if (a.kind == ACTION_SEND_UL)
+        if (is_old(&a))
             act(cell, &a);
         handle = a.next;
     }
     for (uint32_t handle = list; handle != POOL_NONE;) {
         struct action a = *(struct action *)pool_at(&cell->actions, handle);
         pool_give(&cell->actions, handle);
-        if (a.kind != ACTION_SEND_UL)
+        if (!is_old(&a))
             act(cell, &a);
         handle = a.next;
     }

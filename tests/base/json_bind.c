@@ -223,7 +223,8 @@ static void test_messages(void **state)
         {"{\"count\": 1, \"ids\": [9007199254740994]}",
          "f: ids[0]: 9007199254740994 is out of range; write an integer from 0 to "
          "9007199254740992"},
-        {"{\"count\": 1, \"tags\": [7]}", "f: tags[0]: must be a string, not the number 7"},
+        {"{\"count\": 1, \"tags\": [7]}",
+         "f: tags[0]: must be a string, not the number 7; write \"7\" with the quotes"},
         {"{\"count\": 1, \"traffic\": {}}",
          "f: traffic: missing key \"kind\"; write one of: poisson, none"},
         {"{\"count\": 1, \"traffic\": {\"kind\": \"possion\"}}",
