@@ -12,7 +12,7 @@ endif
 VERSION := 0.1.0
 
 # --- What the machine has (looked up only once the packages are there) -----------------------
-PKGS    := gsl libcjson sqlite3 nettle
+PKGS    := gsl libcjson sqlite3 nettle nlopt
 HAVE    := $(shell pkg-config --exists $(PKGS) 2>/dev/null && test -e /usr/include/csv.h && echo yes)
 NVCC    ?= $(firstword $(wildcard /usr/local/cuda/bin/nvcc) $(shell command -v nvcc 2>/dev/null))
 MPICC   ?= $(shell command -v mpicc 2>/dev/null)
@@ -41,13 +41,24 @@ LINK  := $(foreach r,datasets sim sched models base,$(BUILD)/lib$(r).a)
 MAIN_SRC := $(filter-out $(SIDE_TOOLS),$(wildcard tools/*.c))
 TEST_ROOMS := $(sort $(patsubst tests/%/,%,$(dir $(wildcard tests/*/*.c))))
 TESTS := $(TEST_ROOMS:%=$(BUILD)/tests/test_%)
+# Calibration: its kernels are modules, loaded when asked for, so that the program needs neither
+# OpenBLAS nor CUDA. The CPU's are compiled for the processor at hand, which they measure.
+KERNEL_SRC := $(filter-out bench/kernels/cpu.c,$(call src,bench/kernels))
+ifneq ($(shell pkg-config --exists openblas 2>/dev/null && echo yes),)
+MODULES += $(BUILD)/kernels_cpu.so
+endif
 BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/bench_*.c))
+# The peer of bench_radio, where ns-3 (libns3-dev) is installed; never installed by us.
+NS3_PKGS := ns3-lte ns3-point-to-point ns3-internet ns3-mobility
+ifneq ($(shell pkg-config --exists $(NS3_PKGS) 2>/dev/null && command -v $(CXX)),)
+BENCHES += $(BUILD)/bench/ns3_lte
+endif
 
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all demo test lint sanitize bench install clean deps build-tests benches reference format
 
-all: deps-check $(BUILD)/willmsim
+all: deps-check $(BUILD)/willmsim $(MODULES)
 
 # A plain `make` does not install; it says what is missing.
 .PHONY: deps-check
@@ -115,6 +126,9 @@ install: all
 	install -m 755 $(BUILD)/willmsim $(DESTDIR)$(PREFIX)/bin/willmsim
 	cp -R scenarios $(DESTDIR)$(PREFIX)/share/willmsim/
 	cp -R bench/profiles $(DESTDIR)$(PREFIX)/share/willmsim/bench/
+	install -d $(DESTDIR)$(PREFIX)/share/willmsim/bench/kernels $(DESTDIR)$(PREFIX)/lib/willmsim
+	cp -R bench/kernels/cards $(DESTDIR)$(PREFIX)/share/willmsim/bench/kernels/
+	for m in $(MODULES); do install -m 755 $$m $(DESTDIR)$(PREFIX)/lib/willmsim/; done
 	cp -R models/cards $(DESTDIR)$(PREFIX)/share/willmsim/models/
 
 clean:
@@ -134,11 +148,24 @@ $(BUILD)/lib$(1).a: $(call objs,$(call src,$(1)))
 endef
 $(foreach r,$(ROOMS),$(eval $(call room_library,$(r))))
 
-$(BUILD)/willmsim: $(call objs,$(MAIN_SRC)) $(LINK)
-	@echo "LD $@"; $(CC) $(LDFLAGS) $(call objs,$(MAIN_SRC)) $(LINK) $(LDLIBS) -o $@
+$(BUILD)/willmsim: $(call objs,$(MAIN_SRC) $(KERNEL_SRC)) $(LINK)
+	@echo "LD $@"; $(CC) $(LDFLAGS) $(call objs,$(MAIN_SRC) $(KERNEL_SRC)) $(LINK) $(LDLIBS) -o $@
+
+$(BUILD)/kernels_cpu.so: bench/kernels/cpu.c bench/kernels/backend.h
+	@mkdir -p $(@D)
+	@echo "CC $< (module)"; $(CC) -I. $(CSTD) $(WARN) $(OPT) -g -march=native -fno-math-errno -fopenmp \
+	    -fPIC -shared $(SAN) $$(pkg-config --cflags openblas) $< -lm -o $@
 
 $(BUILD)/tools/fit_%: $(BUILD)/tools/fit_%.o $(LINK)
 	@echo "LD $@"; $(CC) $(LDFLAGS) $< $(LINK) $(LDLIBS) -o $@
+
+$(BUILD)/bench/ns3_lte: bench/ns3_lte.cc
+	@mkdir -p $(@D)
+	@echo "CXX $<"; $(CXX) -std=c++17 -O2 -Wall -Wextra $< -o $@ \
+	    $$(pkg-config --cflags --libs $(NS3_PKGS))
+
+$(BUILD)/bench/bench_decoder: $(BUILD)/bench/bench_decoder.o $(call objs,$(KERNEL_SRC)) $(LINK)
+	@echo "LD $@"; $(CC) $(LDFLAGS) $< $(call objs,$(KERNEL_SRC)) $(LINK) $(LDLIBS) -o $@
 
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(LINK)
 	@echo "LD $@"; $(CC) $(LDFLAGS) $< $(LINK) $(LDLIBS) -o $@

@@ -50,6 +50,8 @@ static const struct schema_column server_columns[] = {
     RUN_ID_FIELD(OURS) REQUEST_ID_FIELD(OURS) SERVER_KEY_FIELDS(OURS) RECORD_SERVER_FIELDS(WILLM)};
 static const struct schema_column cell_columns[] = {RUN_ID_FIELD(OURS) RECORD_CELL_FIELDS(OURS)};
 static const struct schema_column gpu_columns[] = {RUN_ID_FIELD(OURS) RECORD_GPU_FIELDS(OURS)};
+static const struct schema_column decision_columns[] = {RUN_ID_FIELD(OURS)
+                                                            RECORD_DECISION_FIELDS(OURS)};
 
 /* Each line: table, natural key, UNIQUE constraint, columns. ran_records has no constraint: its
  * index would double the cost of millions of rows. */
@@ -62,7 +64,9 @@ static const struct schema_column gpu_columns[] = {RUN_ID_FIELD(OURS) RECORD_GPU
     X(SCHEMA_SERVER_RECORDS, "server_records", "run_id, request_id, timestamp_ms", NULL,           \
       server_columns)                                                                              \
     X(SCHEMA_CELLS, "cells", "run_id, cell, direction, slice_id", NULL, cell_columns)              \
-    X(SCHEMA_GPUS, "gpus", "run_id, server, gpu, llm_model", NULL, gpu_columns)
+    X(SCHEMA_GPUS, "gpus", "run_id, server, gpu, llm_model", NULL, gpu_columns)                    \
+    X(SCHEMA_SLICE_DECISIONS, "slice_decisions",                                                   \
+      "run_id, time_ns, age_ns, cell, direction, slice_id", NULL, decision_columns)
 
 #define TABLE(id, name, key, unique, columns) [id] = {name, key, unique, columns, N(columns)},
 const struct schema_table schema_tables[SCHEMA_TABLES] = {TABLES(TABLE)};
@@ -167,6 +171,39 @@ int schema_bind_ran(struct sqlite3_stmt *s, const struct ran_record *row)
     return rc;
 }
 
+/* By their bits: NaN is NaN's equal then, and -0 is not 0's. */
+static bool same_real(double a, double b)
+{
+    uint64_t x, y;
+    memcpy(&x, &a, sizeof x);
+    memcpy(&y, &b, sizeof y);
+    return x == y;
+}
+
+/* A statement keeps what was bound. */
+#define REBIND_INT(name)                                                                           \
+    if (row->name != last->name) {                                                                 \
+        rc |= bind_int(s, i, row->name);                                                           \
+    }                                                                                              \
+    i++;
+#define REBIND_REAL(name)                                                                          \
+    if (!same_real(row->name, last->name)) {                                                       \
+        rc |= bind_real(s, i, row->name);                                                          \
+    }                                                                                              \
+    i++;
+#define REBIND_TEXT(name)               BIND_TEXT(name)
+#define REBIND(type, name, paper, unit) REBIND_##type(name)
+
+int schema_rebind_ran(struct sqlite3_stmt *s, const struct ran_record *row,
+                      const struct ran_record *last)
+{
+    int rc = 0, i = 2;
+    REBIND_TEXT(cell)
+    RECORD_RAN_FIELDS(REBIND)
+    RECORD_RAN_EXTRA_FIELDS(REBIND)
+    return rc;
+}
+
 int schema_bind_server(struct sqlite3_stmt *s, const struct server_record *row)
 {
     int rc = 0, i = 2;
@@ -188,5 +225,12 @@ int schema_bind_gpu(struct sqlite3_stmt *s, const struct gpu_record *row)
 {
     int rc = 0, i = 2;
     RECORD_GPU_FIELDS(BIND)
+    return rc;
+}
+
+int schema_bind_decision(struct sqlite3_stmt *s, const struct decision_record *row)
+{
+    int rc = 0, i = 2;
+    RECORD_DECISION_FIELDS(BIND)
     return rc;
 }

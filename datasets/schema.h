@@ -33,6 +33,7 @@ enum schema_table_id {
     SCHEMA_SERVER_RECORDS,
     SCHEMA_CELLS,
     SCHEMA_GPUS,
+    SCHEMA_SLICE_DECISIONS,
     SCHEMA_TABLES
 };
 
@@ -66,5 +67,12 @@ int schema_bind_ran(struct sqlite3_stmt *s, const struct ran_record *row);
 int schema_bind_server(struct sqlite3_stmt *s, const struct server_record *row);
 int schema_bind_cell(struct sqlite3_stmt *s, const struct cell_record *row);
 int schema_bind_gpu(struct sqlite3_stmt *s, const struct gpu_record *row);
+int schema_bind_decision(struct sqlite3_stmt *s, const struct decision_record *row);
+
+/* The same for a statement whose last row was `last`, but numbers that are the same as there stay
+ * bound: of the millions of RAN rows most columns do not change. The texts of `last` are not read.
+ */
+int schema_rebind_ran(struct sqlite3_stmt *s, const struct ran_record *row,
+                      const struct ran_record *last);
 
 #endif

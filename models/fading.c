@@ -5,6 +5,7 @@
 
 #include "base/draw.h"
 #include "base/units.h"
+#include "models/wave.h"
 
 /* --- Profiles --------------------------------------------------------------------------------- */
 
@@ -92,31 +93,20 @@ void fading_init(struct fading *f, uint64_t seed, uint32_t entity, uint64_t inde
     f->los_phase = gsl_rng_uniform(&d.rng);
 }
 
-/* The unit phasor of a number of cycles. Whole cycles go first, so that far on the way the angle is
- * still small and exact. */
-static void phasor(double cycles, double *re, double *im)
-{
-    double angle = 2.0 * M_PI * (cycles - floor(cycles));
-    *re = cos(angle);
-    *im = sin(angle);
-}
-
 void fading_gain(const struct fading *f, const struct fading_profile *p, double moved,
                  double around, double *gain)
 {
     double re[FADING_RAYS];
     double im[FADING_RAYS];
-    for (int i = 0; i < FADING_RAYS; i++)
-        phasor(f->along[i] * moved + f->around[i] * around + f->phase[i] + p->first[i], &re[i],
-               &im[i]);
-    double los_re = 0.0;
-    double los_im = 0.0;
-    double amplitude = sqrt(1.0 / (p->k + 1.0) / FADING_RAYS);
-    if (p->k > 0.0) {
-        phasor(0.7 * moved + f->los_phase, &los_re, &los_im);
-        los_re *= sqrt(p->k / (p->k + 1.0));
-        los_im *= sqrt(p->k / (p->k + 1.0));
+    for (int i = 0; i < FADING_RAYS; i++) {
+        double cycles = f->along[i] * moved + f->around[i] * around + f->phase[i] + p->first[i];
+        re[i] = wave_cos(cycles);
+        im[i] = wave_cos(cycles - 0.25);
     }
+    double amplitude = sqrt(1.0 / (p->k + 1.0) / FADING_RAYS);
+    double los_amplitude = sqrt(p->k / (p->k + 1.0));
+    double los_re = los_amplitude * wave_cos(0.7 * moved + f->los_phase);
+    double los_im = los_amplitude * wave_cos(0.7 * moved + f->los_phase - 0.25);
     for (int s = 0; s < p->subbands; s++) {
         double sum_re = 0.0;
         double sum_im = 0.0;

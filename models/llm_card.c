@@ -8,6 +8,7 @@
 
 const char *const llm_quant_words[] = {"f16", "bf16", "fp8",  "w8a8",   "w8a16", "w4a16",
                                        "awq", "q8_0", "q4_0", "q4_k_m", NULL};
+const char *const llm_kv_words[] = {"16", "8", NULL};
 const char *const llm_engine_words[] = {"vllm", "llama.cpp", "tinychat", "ollama", NULL};
 
 static const char *const vision_words[] = {"none", "llava15", "llava16", NULL};
@@ -37,6 +38,44 @@ static const char *const vision_words[] = {"none", "llava15", "llava16", NULL};
         .key = #member, .type = JSON_STR, .offset = offsetof(struct llm_card, member),             \
         .doc = (text)                                                                              \
     }
+
+static const struct json_field accuracy_fields[] = {
+    {.key = "quant",
+     .type = JSON_WORD,
+     .offset = offsetof(struct llm_accuracy, quant),
+     .words = llm_quant_words,
+     .doc = "precision"},
+    {.key = "perplexity_delta",
+     .type = JSON_NUM,
+     .offset = offsetof(struct llm_accuracy, perplexity_delta),
+     .min = -100,
+     .max = 1e6,
+     .doc = "perplexity less that of 16 bits"},
+    {.key = "alpha",
+     .type = JSON_NUM,
+     .offset = offsetof(struct llm_accuracy, alpha),
+     .max = 100,
+     .def = "0",
+     .doc = "memory against 16 bits; 0: bits of a weight / 16"},
+    {.key = "beta",
+     .type = JSON_NUM,
+     .offset = offsetof(struct llm_accuracy, beta),
+     .max = 100,
+     .def = "0",
+     .doc = "compute time against 16 bits; 0: bits of a weight / 16 x bits of an activation / 16"},
+    {.key = "source",
+     .type = JSON_STR,
+     .offset = offsetof(struct llm_accuracy, source),
+     .doc = "the measurement, or \"Assumed: why\""},
+    {.key = NULL},
+};
+
+static const struct json_spec accuracy_spec = {
+    .name = "model_accuracy",
+    .doc = "What a precision does to a model.",
+    .size = sizeof(struct llm_accuracy),
+    .fields = accuracy_fields,
+};
 
 static int check_card(const void *object, const char *file, const char *place, struct err *e)
 {
@@ -69,6 +108,13 @@ static const struct json_field card_fields[] = {
     AMOUNT(vision_flops_per_image, "floating-point operations of one encoder pass"),
     WORD(vision, vision_words, "\"none\"", "how an image becomes tokens"),
     WORD(default_quant, llm_quant_words, "\"f16\"", "precision when none is asked for"),
+    {.key = "accuracy",
+     .type = JSON_LIST,
+     .offset = offsetof(struct llm_card, accuracy),
+     .spec = &accuracy_spec,
+     .max = 100,
+     .def = "[]",
+     .doc = "perplexity differentials by precision"},
     STRING(source, "where these numbers come from"),
     {.key = NULL},
 };
@@ -181,6 +227,45 @@ double llm_bytes_per_weight(enum llm_quant quant)
         break;
     }
     return 2.0;
+}
+
+/* Bits of the activations that meet the weights in a product. */
+static double activation_bits(enum llm_quant quant)
+{
+    return quant == LLM_W8A8 || quant == LLM_FP8 ? 8.0 : 16.0;
+}
+
+/* Bits of a weight without the scales of its group, as the paper's names (W8A16) count them. */
+static double weight_bits(enum llm_quant quant)
+{
+    return llm_bytes_per_weight(quant) >= 2.0   ? 16.0
+           : llm_bytes_per_weight(quant) >= 1.0 ? 8.0
+                                                : 4.0;
+}
+
+const struct llm_accuracy *llm_accuracy_of(const struct llm_card *card, enum llm_quant quant)
+{
+    const struct llm_accuracy *list = card->accuracy.items;
+    for (size_t i = 0; i < card->accuracy.n; i++) {
+        if ((enum llm_quant)list[i].quant == quant) {
+            return &list[i];
+        }
+    }
+    return NULL;
+}
+
+double llm_alpha(const struct llm_card *card, enum llm_quant quant)
+{
+    const struct llm_accuracy *own = llm_accuracy_of(card, quant);
+    return own != NULL && own->alpha > 0.0 ? own->alpha : weight_bits(quant) / 16.0;
+}
+
+double llm_beta(const struct llm_card *card, enum llm_quant quant)
+{
+    const struct llm_accuracy *own = llm_accuracy_of(card, quant);
+    return own != NULL && own->beta > 0.0
+               ? own->beta
+               : weight_bits(quant) / 16.0 * activation_bits(quant) / 16.0;
 }
 
 /* GGUF files quantize the whole model; the others leave embeddings, norms and LM head in f16. */

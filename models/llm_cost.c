@@ -99,20 +99,6 @@ static int entry_missing(const struct llm_setup *s, enum llm_engine engine, stru
                      quants.chars, engines.length > 0 ? engines.chars : "none");
 }
 
-static double rate_of(const struct gpu_compute *c, int rate)
-{
-    switch (rate) {
-    case GPU_RATE_F16_ACC16:
-        return c->f16_acc16_flops->value;
-    case GPU_RATE_INT8:
-        return c->int8_ops->value;
-    case GPU_RATE_FP8:
-        return c->fp8_flops->value;
-    default:
-        return c->f16_flops.value;
-    }
-}
-
 static int64_t fs_of_s(double seconds)
 {
     return (int64_t)llround(seconds * FS_PER_S);
@@ -138,35 +124,37 @@ static void cost_times(const struct llm_setup *s, const struct gpu_efficiency *e
     double n = (double)s->tensor_parallel;
     double layers = (double)card->layers;
     double bandwidth = n * gpu->bandwidth_bytes_per_s.value;
-    double matrix = n * rate_of(&gpu->compute, entry->rate) * entry->prefill;
     double f16 = gpu->compute.f16_flops.value;
+    double reduce = 0.0;
+    double step = entry->step_s + layers * entry->layer_s;
+    if (entry->tensor_parallel != s->tensor_parallel) {
+        /* Two all-reduces of the hidden state per layer, as a ring: 2 (n-1)/n of the bytes. */
+        reduce = layers * 2.0 * (2.0 * (n - 1.0) / n) * (double)card->hidden * 2.0 /
+                 gpu->link_bytes_per_s.value;
+        step += layers * 2.0 * gpu->link_latency_s.value;
+    }
+    cost->step_fs = fs_of_s(step);
+    cost->sequence_fs = fs_of_s(entry->sequence_s);
+    /* The image encoder is not split over the group. */
+    cost->vision_fs = fs_of_s(card->vision_flops_per_image / (f16 * gpu->vision.value));
+    cost->source = entry->source;
+    if (entry->kernels) {
+        llm_layers_make(s, reduce, cost);
+        return;
+    }
+    double matrix = n * gpu_rate_of(&gpu->compute, entry->rate) * entry->prefill;
 
     /* 2 floating-point operations per weight and token; 4 x heads x head_dim per layer and pair
      * (queries with keys, weights with values). */
     double token_compute = 2.0 * card->layer_parameters / matrix;
     double pair_flops = 4.0 * (double)(card->heads * card->head_dim) * layers;
-    double token_memory = entry->token_s;
-    double step = entry->step_s + layers * entry->layer_s;
-    if (entry->tensor_parallel != s->tensor_parallel) {
-        /* Two all-reduces of the hidden state per layer, as a ring: 2 (n-1)/n of the bytes. */
-        double reduce = layers * 2.0 * (2.0 * (n - 1.0) / n) * (double)card->hidden * 2.0 /
-                        gpu->link_bytes_per_s.value;
-        token_memory += reduce;
-        token_compute += reduce;
-        step += layers * 2.0 * gpu->link_latency_s.value;
-    }
-    cost->step_fs = fs_of_s(step);
     cost->floor_fs = fs_of_s(layers * entry->layer_floor_s);
-    cost->sequence_fs = fs_of_s(entry->sequence_s);
     cost->weights_fs = fs_of_s(read_bytes(card, s->quant) / (bandwidth * entry->decode));
-    cost->token_memory_fs = fs_of_s(token_memory);
-    cost->token_compute_fs = fs_of_s(token_compute);
+    cost->token_memory_fs = fs_of_s(entry->token_s + reduce);
+    cost->token_compute_fs = fs_of_s(token_compute + reduce);
     cost->head_compute_fs = fs_of_s(2.0 * card->head_parameters / matrix);
     cost->attention_fs = fs_of_s(pair_flops / (n * f16 * entry->prefill_attention));
     cost->kv_fs = fs_of_s(cost->kv_bytes_per_token / (bandwidth * entry->decode_kv));
-    /* The image encoder is not split over the group. */
-    cost->vision_fs = fs_of_s(card->vision_flops_per_image / (f16 * gpu->vision.value));
-    cost->source = entry->source;
 }
 
 int llm_cost_make(const struct llm_setup *s, struct llm_cost *cost, struct err *e)
@@ -196,7 +184,7 @@ int llm_cost_make(const struct llm_setup *s, struct llm_cost *cost, struct err *
     double n = (double)s->tensor_parallel;
     cost->memory_bytes = n * s->gpu->memory_bytes.value;
     cost->weights_bytes = llm_weights_bytes(s->card, s->quant);
-    cost->kv_bytes_per_token = llm_kv_bytes_per_token(s->card);
+    cost->kv_bytes_per_token = llm_kv_bytes_per_token(s->card) * (s->kv == LLM_KV_8 ? 0.5 : 1.0);
     cost->reserve_bytes = n * traits.reserve_bytes;
     cost->memory_utilization = traits.memory_utilization;
     cost->cold_load_bytes_per_s = s->gpu->cold_load_bytes_per_s.value;
@@ -214,19 +202,31 @@ int llm_cost_make(const struct llm_setup *s, struct llm_cost *cost, struct err *
     return 0;
 }
 
-int64_t llm_kv_tokens(const struct llm_cost *cost, double memory_utilization)
+static int64_t kv_tokens_beside(const struct llm_cost *cost, double memory_utilization,
+                                double reserve_bytes)
 {
     double share = memory_utilization > 0.0 ? memory_utilization : cost->memory_utilization;
-    double left = cost->memory_bytes * share - cost->weights_bytes - cost->reserve_bytes;
+    double left = cost->memory_bytes * share - cost->weights_bytes - reserve_bytes;
     return left > 0.0 ? (int64_t)floor(left / cost->kv_bytes_per_token) : 0;
 }
 
-/* The parts of a step, femtoseconds. */
+int64_t llm_kv_tokens(const struct llm_cost *cost, double memory_utilization)
+{
+    return kv_tokens_beside(cost, memory_utilization, cost->reserve_bytes);
+}
+
+int64_t llm_kv_tokens_unreserved(const struct llm_cost *cost, double memory_utilization)
+{
+    return kv_tokens_beside(cost, memory_utilization, 0.0);
+}
+
+/* The parts of a step, femtoseconds: overhead + max(line[0], line[1]). With every further step of a
+ * decode run line[i] rises by slope[i]. */
 struct step {
     wide memory, compute; /* matrix products, either way */
     wide rest;            /* attention and KV: added to the larger of the two */
-    wide floor;           /* the sum is not below it */
-    wide overhead;        /* added to that */
+    wide overhead;
+    wide line[2], slope[2];
 };
 
 /* Matrix products of one pass of `tokens` tokens, `sequences` of which need the LM head. */
@@ -241,13 +241,78 @@ static void step_pass(const struct llm_cost *c, int64_t tokens, int64_t sequence
     } else {
         s->compute += compute * times;
     }
-    s->floor += (wide)c->floor_fs * times;
+    s->line[0] += (wide)c->floor_fs * times;
     s->overhead += (wide)c->step_fs * times;
+}
+
+/* Attention of prompts, and of the sequences that decode beside them. */
+static wide layers_prompts(const struct llm_layers *l, const struct llm_chunk *chunks, int n_chunks,
+                           int64_t n_decode, int64_t context_tokens)
+{
+    wide work = 0;
+    int64_t longest = 0;
+    for (int i = 0; i < n_chunks; i++) {
+        int64_t n = chunks[i].tokens;
+        int64_t keys = chunks[i].past + n;
+        if (n == 0) {
+            continue;
+        }
+        longest = keys > longest ? keys : longest;
+        work += (wide)(int64_t)gpu_prefill_pairs((double)chunks[i].past, (double)n) * l->pair_fs +
+                (wide)n * l->prompt_token_fs + (wide)keys * l->prompt_kv_fs;
+    }
+    work += (wide)longest * l->prompt_key_fs;
+    if (n_decode == 0) {
+        return l->prompt_fs + work;
+    }
+    int64_t far = context_tokens > l->mixed_far_tokens ? context_tokens - l->mixed_far_tokens : 0;
+    work += (wide)n_decode * l->mixed_sequence_fs + (wide)context_tokens * l->mixed_kv_fs +
+            (wide)far * l->mixed_far_fs;
+    double one = (double)context_tokens * (double)l->mixed_key_fs / (double)n_decode;
+    /* Square roots are correctly rounded everywhere (L3). */
+    return l->prompt_fs + (wide)sqrt((double)work * (double)work + one * one);
+}
+
+static struct step layers_parts(const struct llm_cost *c, const struct llm_chunk *chunks,
+                                int n_chunks, int64_t n_decode, int64_t context_tokens)
+{
+    const struct llm_layers *l = &c->layers;
+    struct step s = {0};
+    int64_t tokens = n_decode;
+    int64_t sequences = n_decode;
+    for (int i = 0; i < n_chunks; i++) {
+        tokens += chunks[i].tokens;
+        sequences += chunks[i].tokens > 0;
+    }
+    if (tokens == 0) {
+        return s;
+    }
+    wide products = (wide)llm_curve_fs(&l->tokens, tokens) + llm_curve_fs(&l->sequences, sequences);
+    *(tokens >= l->tokens.compute_from ? &s.compute : &s.memory) = products;
+    s.overhead = (wide)c->step_fs + (wide)c->sequence_fs * sequences;
+    if (tokens > n_decode) {
+        s.rest = layers_prompts(l, chunks, n_chunks, n_decode, context_tokens);
+        s.line[1] = products + s.rest;
+        return s;
+    }
+    /* context_tokens grows by n_decode a step: the quotient then by 1, exactly. */
+    wide few = l->few_fs + (wide)context_tokens * l->few_key_fs / n_decode;
+    wide many =
+        l->many_fs + (wide)n_decode * l->many_sequence_fs + (wide)context_tokens * l->many_kv_fs;
+    s.rest = few > many ? few : many;
+    s.line[0] = products + few;
+    s.line[1] = products + many;
+    s.slope[0] = l->few_key_fs;
+    s.slope[1] = (wide)l->many_kv_fs * n_decode;
+    return s;
 }
 
 static struct step step_parts(const struct llm_cost *c, const struct llm_chunk *chunks,
                               int n_chunks, int64_t n_decode, int64_t context_tokens)
 {
+    if (c->layered) {
+        return layers_parts(c, chunks, n_chunks, n_decode, context_tokens);
+    }
     struct step s = {0};
     int64_t tokens = n_decode;
     int64_t sequences = n_decode;
@@ -270,13 +335,14 @@ static struct step step_parts(const struct llm_cost *c, const struct llm_chunk *
         left -= full * c->pass_tokens;
     }
     step_pass(c, left, sequences, 1, &s);
+    s.line[1] = s.memory + s.compute + s.rest;
+    s.slope[1] = (wide)c->kv_fs * n_decode;
     return s;
 }
 
 static wide step_fs(const struct step *s)
 {
-    wide body = s->memory + s->compute + s->rest;
-    return s->overhead + (body > s->floor ? body : s->floor);
+    return s->overhead + (s->line[0] > s->line[1] ? s->line[0] : s->line[1]);
 }
 
 static int64_t ns_of_fs(wide fs)
@@ -295,7 +361,7 @@ const char *llm_step_bound(const struct llm_cost *cost, const struct llm_chunk *
                            int n_chunks, int64_t n_decode, int64_t context_tokens)
 {
     struct step s = step_parts(cost, chunks, n_chunks, n_decode, context_tokens);
-    if (s.memory + s.compute + s.rest < s.floor) {
+    if (!cost->layered && s.line[1] < s.line[0]) {
         return "launch";
     }
     /* The rest of a prompt is arithmetic, that of a decode step is reading. */
@@ -334,16 +400,19 @@ int64_t llm_decode_run_ns(const struct llm_cost *cost, int64_t n_decode, int64_t
         return 0;
     }
     struct step s = step_parts(cost, NULL, 0, n_decode, context_tokens);
-    wide slope = (wide)cost->kv_fs * n_decode; /* per step, once above the floor */
-    wide body = s.memory + s.compute + s.rest;
-    wide flat = 0; /* steps at the floor: those with body + slope i < floor */
-    if (body < s.floor) {
-        flat = slope == 0 ? (wide)steps : (s.floor - body + slope - 1) / slope;
-        flat = flat < steps ? flat : (wide)steps;
+    int steep = s.slope[1] >= s.slope[0]; /* the line that is larger in the end */
+    int flat = 1 - steep;
+    wide knot = 0; /* steps at which the flat line is still the larger one */
+    if (s.line[steep] < s.line[flat]) {
+        wide gain = s.slope[steep] - s.slope[flat];
+        wide gap = s.line[flat] - s.line[steep];
+        knot = gain == 0 ? (wide)steps : (gap + gain - 1) / gain;
+        knot = knot < steps ? knot : (wide)steps;
     }
-    wide total = flat * ns_of_fs(s.overhead + s.floor);
-    wide start = s.overhead + body + slope * flat + FS_PER_NS / 2;
-    total += floor_sum((wide)steps - flat, FS_PER_NS, slope, start);
+    wide start = s.overhead + s.line[flat] + FS_PER_NS / 2;
+    wide total = floor_sum(knot, FS_PER_NS, s.slope[flat], start);
+    start = s.overhead + s.line[steep] + s.slope[steep] * knot + FS_PER_NS / 2;
+    total += floor_sum((wide)steps - knot, FS_PER_NS, s.slope[steep], start);
     return (int64_t)total;
 }
 

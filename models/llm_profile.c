@@ -4,7 +4,7 @@
 
 #include "models/llm_internal.h"
 
-static const char *const rate_words[] = {"f16", "f16_acc16", "int8", "fp8", NULL};
+const char *const gpu_rate_words[] = {"f16", "f16_acc16", "int8", "fp8", NULL};
 
 static const struct json_field value_fields[] = {
     {.key = "value",
@@ -20,7 +20,7 @@ static const struct json_field value_fields[] = {
     {.key = NULL},
 };
 
-static const struct json_spec value_spec = {
+const struct json_spec gpu_value_spec = {
     .name = "gpu_value",
     .doc = "A number and its source.",
     .size = sizeof(struct gpu_value),
@@ -30,7 +30,7 @@ static const struct json_spec value_spec = {
 #define RATE(member, json_type, text)                                                              \
     {                                                                                              \
         .key = #member, .type = (json_type), .offset = offsetof(struct gpu_compute, member),       \
-        .spec = &value_spec, .doc = (text)                                                         \
+        .spec = &gpu_value_spec, .doc = (text)                                                     \
     }
 
 static const struct json_field compute_fields[] = {
@@ -51,7 +51,7 @@ static const struct json_spec compute_spec = {
 #define SHARE(member, text)                                                                        \
     {                                                                                              \
         .key = #member, .type = JSON_NUM, .offset = offsetof(struct gpu_efficiency, member),       \
-        .max = 1.0, .above_min = true, .doc = (text)                                               \
+        .max = 1.0, .def = "0", .doc = (text)                                                      \
     }
 #define SECONDS(member, text)                                                                      \
     {                                                                                              \
@@ -59,11 +59,11 @@ static const struct json_spec compute_spec = {
         .max = 10.0, .def = "0", .doc = (text)                                                     \
     }
 
-static int check_efficiency(const void *object, const char *file, const char *place, struct err *e)
+int gpu_quants_check(const struct json_list *quants, const char *file, const char *place,
+                     struct err *e)
 {
-    const struct gpu_efficiency *f = object;
-    const char *const *words = f->quants.items;
-    for (size_t i = 0; i < f->quants.n; i++) {
+    const char *const *words = quants->items;
+    for (size_t i = 0; i < quants->n; i++) {
         int q = 0;
         while (q < LLM_QUANT_COUNT && strcmp(words[i], llm_quant_words[q]) != 0) {
             q++;
@@ -75,6 +75,28 @@ static int check_efficiency(const void *object, const char *file, const char *pl
                              "\"%s\"?",
                              words[i], near != NULL ? near : llm_quant_words[0]);
         }
+    }
+    return 0;
+}
+
+static int check_efficiency(const void *object, const char *file, const char *place, struct err *e)
+{
+    const struct gpu_efficiency *f = object;
+    int rc = gpu_quants_check(&f->quants, file, place, e);
+    if (rc != 0) {
+        return rc;
+    }
+    bool all =
+        f->prefill > 0.0 && f->prefill_attention > 0.0 && f->decode > 0.0 && f->decode_kv > 0.0;
+    bool none = f->prefill + f->prefill_attention + f->decode + f->decode_kv + f->layer_floor_s +
+                    f->token_s ==
+                0.0;
+    if (f->kernels ? !none : !all) {
+        return err_input(e, file, place,
+                         f->kernels ? "takes no shares, layer_floor_s or token_s: its times come "
+                                      "from kernels"
+                                    : "needs prefill, prefill_attention, decode and decode_kv, "
+                                      "each above 0 and at most 1, or \"kernels\": true");
     }
     return 0;
 }
@@ -96,10 +118,15 @@ static const struct json_field efficiency_fields[] = {
      .max = 1024,
      .def = "1",
      .doc = "GPUs in the group that this entry was measured on"},
+    {.key = "kernels",
+     .type = JSON_BOOL,
+     .offset = offsetof(struct gpu_efficiency, kernels),
+     .def = "false",
+     .doc = "times come from the profile's kernels, layer by layer"},
     {.key = "rate",
      .type = JSON_WORD,
      .offset = offsetof(struct gpu_efficiency, rate),
-     .words = rate_words,
+     .words = gpu_rate_words,
      .def = "\"f16\"",
      .doc = "peak rate that the matrix products are a share of"},
     SHARE(prefill, "share of that rate in matrix products"),
@@ -129,7 +156,7 @@ static const struct json_spec efficiency_spec = {
 #define VALUE(member, text)                                                                        \
     {                                                                                              \
         .key = #member, .type = JSON_OBJECT, .offset = offsetof(struct gpu_profile, member),       \
-        .spec = &value_spec, .doc = (text)                                                         \
+        .spec = &gpu_value_spec, .doc = (text)                                                     \
     }
 
 static const struct json_field profile_fields[] = {
@@ -159,22 +186,47 @@ static const struct json_field profile_fields[] = {
      .min = 1,
      .max = 1000,
      .doc = "what engines reach; the first entry that fits is used"},
+    {.key = "kernels",
+     .type = JSON_OPTIONAL,
+     .offset = offsetof(struct gpu_profile, kernels),
+     .spec = &gpu_kernels_spec,
+     .doc = "measured kernels; written by tools/fit_gpu.c"},
     {.key = NULL},
 };
+
+static bool rate_known(const struct gpu_compute *c, int rate)
+{
+    return rate == GPU_RATE_F16 || (rate == GPU_RATE_F16_ACC16 && c->f16_acc16_flops != NULL) ||
+           (rate == GPU_RATE_INT8 && c->int8_ops != NULL) ||
+           (rate == GPU_RATE_FP8 && c->fp8_flops != NULL);
+}
 
 static int check_profile(const void *object, const char *file, const char *place, struct err *e)
 {
     const struct gpu_profile *p = object;
     const struct gpu_efficiency *list = p->efficiency.items;
     for (size_t i = 0; i < p->efficiency.n; i++) {
-        bool known = list[i].rate == GPU_RATE_F16 ||
-                     (list[i].rate == GPU_RATE_F16_ACC16 && p->compute.f16_acc16_flops != NULL) ||
-                     (list[i].rate == GPU_RATE_INT8 && p->compute.int8_ops != NULL) ||
-                     (list[i].rate == GPU_RATE_FP8 && p->compute.fp8_flops != NULL);
-        if (!known) {
+        if (!rate_known(&p->compute, list[i].rate)) {
             return err_input(e, file, place,
                              "efficiency[%zu] uses the rate \"%s\", which compute does not give", i,
-                             rate_words[list[i].rate]);
+                             gpu_rate_words[list[i].rate]);
+        }
+        const char *const *words = list[i].quants.items;
+        for (size_t k = 0; list[i].kernels && k < list[i].quants.n; k++) {
+            if (p->kernels == NULL || gpu_gemm_find(p->kernels, words[k]) == NULL) {
+                return err_input(e, file, place,
+                                 "efficiency[%zu] takes times from kernels, which have no gemm "
+                                 "for \"%s\"; give shares instead",
+                                 i, words[k]);
+            }
+        }
+    }
+    const struct gpu_gemm *gemm = p->kernels != NULL ? p->kernels->gemm.items : NULL;
+    for (size_t i = 0; gemm != NULL && i < p->kernels->gemm.n; i++) {
+        if (!rate_known(&p->compute, gemm[i].rate)) {
+            return err_input(e, file, place,
+                             "kernels.gemm[%zu] uses the rate \"%s\", which compute does not give",
+                             i, gpu_rate_words[gemm[i].rate]);
         }
     }
     return 0;

@@ -17,6 +17,7 @@ bool nr_frame_init(struct nr_frame *f, const struct nr_frame_config *config)
     f->slots_per_frame = 10 << mu;
     f->srs_period = config->srs_period;
     f->srs_offset = config->srs_offset;
+    f->first_ul = -1;
     if (strcmp(config->pattern, "fdd") == 0) {
         f->period = 1;
         f->dl_symbols[0] = (uint8_t)config->dl_symbols;
@@ -35,6 +36,8 @@ bool nr_frame_init(struct nr_frame *f, const struct nr_frame_config *config)
                 f->dl_symbols[i] = (uint8_t)config->dl_symbols;
             if (c == 'U')
                 f->ul_symbols[i] = (uint8_t)config->ul_symbols;
+            if (c == 'U' && f->first_ul < 0)
+                f->first_ul = (int)i;
             if (c == 'S') {
                 /* One symbol of the downlink part is PDCCH, as in a full slot. */
                 if (config->special_dl_symbols > 1)
@@ -63,6 +66,11 @@ int64_t nr_frame_dl_index(const struct nr_frame *f, int64_t slot)
 int64_t nr_frame_ul_index(const struct nr_frame *f, int64_t slot)
 {
     return slot / f->period * f->ul_before[f->period] + f->ul_before[slot % f->period];
+}
+
+int64_t nr_frame_idle_since(const struct nr_frame *f, int64_t slot)
+{
+    return f->first_ul < 0 ? slot : slot - slot % f->slots_per_frame + f->first_ul;
 }
 
 int64_t nr_frame_next_pdcch(const struct nr_frame *f, int64_t slot)

@@ -22,6 +22,7 @@ struct nr_frame {
     int dl_before[NR_PATTERN_MAX + 1];  /* DL slots in the pattern before this one */
     int ul_before[NR_PATTERN_MAX + 1];
     int64_t srs_period, srs_offset; /* slots; period 0: no sounding */
+    int first_ul;                   /* first U slot of the pattern; -1: FDD */
 };
 
 struct nr_frame_config {
@@ -52,6 +53,11 @@ static inline int nr_frame_ul_symbols(const struct nr_frame *f, int64_t slot)
 /* Number of DL (UL) slots in [0, slot): the index of the opportunity when the slot is one. */
 int64_t nr_frame_dl_index(const struct nr_frame *f, int64_t slot);
 int64_t nr_frame_ul_index(const struct nr_frame *f, int64_t slot);
+
+/* From when the testbed counts the inactivity of a UE whose last uplink block was in `slot` (>= 0):
+ * OpenAirInterface's nr_UE_is_to_be_scheduled() knows that block's frame and takes the frame's
+ * first full uplink slot for its slot; in FDD the slot itself. */
+int64_t nr_frame_idle_since(const struct nr_frame *f, int64_t slot);
 
 /* First slot >= slot that carries PDCCH, PUSCH. */
 int64_t nr_frame_next_pdcch(const struct nr_frame *f, int64_t slot);

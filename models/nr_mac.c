@@ -108,7 +108,9 @@ int nr_grid_init(struct nr_grid *g, const struct nr_grid_config *config, struct 
                                       .layers = config->layers};
             g->pf_bytes[mcs] = nr_tbs_bits(&in) / 8.0;
             in.n_symbols = g->symbols[kind];
-            in.dmrs_re_per_prb = config->dmrs_re_per_prb;
+            in.dmrs_re_per_prb = g->symbols[kind] <= config->short_symbols
+                                     ? config->short_dmrs_re
+                                     : config->dmrs_re_per_prb;
             *out++ = 0;
             for (in.n_prb = 1; in.n_prb <= g->n_prb; in.n_prb++)
                 *out++ = nr_tbs_bits(&in) / 8;
@@ -138,6 +140,8 @@ int nr_grid_prb_for(const struct nr_grid *g, int kind, int mcs, int64_t bytes)
     const int32_t *row = &g->bytes[((int64_t)kind * (g->mcs_max + 1) + mcs) * (g->n_prb + 1)];
     int low = 1;
     int high = g->n_prb;
+    if (bytes > row[high])
+        return high;
     while (low < high) { /* block sizes do not fall as PRB are added */
         int middle = (low + high) / 2;
         if (row[middle] >= bytes)

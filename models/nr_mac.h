@@ -76,6 +76,7 @@ struct nr_grid {
 
 struct nr_grid_config {
     int n_prb, mcs_table, mcs_max, dmrs_re_per_prb, layers;
+    int short_symbols, short_dmrs_re; /* DMRS of slots with at most so many symbols; 0: as above */
     int kinds;
     uint8_t symbols[4];
 };

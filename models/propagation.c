@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/draw.h"
+#include "models/wave.h"
 
 #define LIGHT_MPS 3.0e8 /* as the note of table 7.4.1-1 has it */
 
@@ -161,19 +162,22 @@ void propagation_field_init(struct propagation_field *f, double distance_m, uint
     draw_at(&d, seed, DRAW_SHADOWING, entity, index);
     for (int m = 0; m < PROPAGATION_WAVES; m++) {
         double above = 1.0 - (m + gsl_rng_uniform(&d.rng)) / PROPAGATION_WAVES;
-        double k = sqrt(1.0 / (above * above) - 1.0) / distance_m;
+        double k = sqrt(1.0 / (above * above) - 1.0) / distance_m / (2.0 * M_PI);
         double angle = 2.0 * M_PI * gsl_rng_uniform(&d.rng);
         f->kx[m] = k * cos(angle);
         f->ky[m] = k * sin(angle);
-        f->phase[m] = 2.0 * M_PI * gsl_rng_uniform(&d.rng);
+        f->phase[m] = gsl_rng_uniform(&d.rng);
     }
 }
 
 double propagation_field_at(const struct propagation_field *f, double x_m, double y_m)
 {
+    double wave[PROPAGATION_WAVES];
+    for (int m = 0; m < PROPAGATION_WAVES; m++)
+        wave[m] = wave_cos(f->kx[m] * x_m + f->ky[m] * y_m + f->phase[m]);
     double sum = 0.0;
     for (int m = 0; m < PROPAGATION_WAVES; m++)
-        sum += cos(f->kx[m] * x_m + f->ky[m] * y_m + f->phase[m]);
+        sum += wave[m];
     return sum * sqrt(2.0 / PROPAGATION_WAVES);
 }
 

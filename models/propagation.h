@@ -56,8 +56,8 @@ double propagation_k_db(enum propagation_kind kind);
 /* A zero-mean Gaussian field of unit variance with autocorrelation exp(-distance / d): plane waves
  * with random directions and phases, whose wavenumbers have the field's spectral density. */
 struct propagation_field {
-    double kx[PROPAGATION_WAVES], ky[PROPAGATION_WAVES]; /* radians per metre */
-    double phase[PROPAGATION_WAVES];
+    double kx[PROPAGATION_WAVES], ky[PROPAGATION_WAVES]; /* cycles per metre */
+    double phase[PROPAGATION_WAVES];                     /* cycles */
 };
 
 void propagation_field_init(struct propagation_field *f, double distance_m, uint64_t seed,

@@ -20,7 +20,12 @@
  * ends with one more generated token. So a prompt of p tokens is prefilled with p tokens in one
  * or several steps, the last of which gives the first token of the answer; a decode step runs 1
  * token; the last token generated is never computed. A preempted request drops its KV and
- * computes prompt + generated again (recompute).
+ * computes prompt + generated again (recompute), or its KV waits on the host (swap): the step that
+ * puts it there and the step that brings it back last longer by the copy.
+ *
+ * Three things are the owner's to give or not: a prefix cache (batch_prefix.h; a request that
+ * names prefix blocks starts with those that are cached already computed), room on the host for
+ * swapped KV, and shares of the slices (struct batch_share).
  *
  *                batch_arrive                 admit (batch_decide)
  *   [new] ------------------> WAITING ------------------------------> RUNNING
@@ -30,13 +35,17 @@
  *   [refused]                                                              DONE
  *
  * Invariants (tests/sched/batch.c names them):
- *   B1 KV blocks in use are the sum of what running requests hold and never exceed the pool;
+ *   B1 KV blocks in use are the sum of what running requests hold and of the cached prefixes, and
+ *      never exceed the pool; those on the host never exceed its room;
  *   B2 every accepted request finishes, once, with exactly output_tokens generated;
- *   B3 no token is lost or made: tokens run = prompt + output - 1 + those dropped by preemption;
+ *   B3 no token is lost or made: tokens run + tokens found in the cache = prompt + output - 1 -
+ *      those whose KV came with the request + those dropped by preemption (swapped ones are not);
  *   B4 a request is in exactly one of: waiting, running, done;
  *   B5 a run of `steps` steps leaves the same state as that many decisions of one step;
  *   B6 a policy's limits hold: sequences running, tokens per step, requests waiting;
- *   B7 decisions are a function of the view and of earlier decisions alone.
+ *   B7 decisions are a function of the view and of earlier decisions alone;
+ *   B8 under a policy that governs, no slice takes more than its largest share of blocks and
+ *      sequences, and none takes what is left of another's smallest share.
  */
 #ifndef SCHED_BATCH_H
 #define SCHED_BATCH_H
@@ -50,6 +59,7 @@
 #include "base/pool.h"
 #include "models/kv_pool.h"
 #include "models/llm.h"
+#include "sched/batch_prefix.h"
 
 enum batch_state { BATCH_WAITING, BATCH_RUNNING, BATCH_DONE };
 
@@ -62,13 +72,19 @@ struct batch_request {
     int64_t prompt_tokens; /* image tokens included, >= 1 */
     int64_t vision_passes; /* of the image encoder, before the first prompt token */
     int64_t output_tokens; /* wanted, >= 1 */
+    const int64_t *prefix; /* ids of the prompt's prefix blocks; the batch keeps the pointer */
+    int32_t n_prefix;
+    bool prefilled; /* another engine has made the first token and hands its prompt's KV over */
 
     /* the batch's */
     enum batch_state state;
     uint64_t sequence; /* order of arrival */
     int64_t computed;  /* tokens in the KV cache */
     int64_t generated; /* tokens of the answer so far */
-    int64_t kv_blocks; /* held */
+    int64_t kv_blocks; /* held, apart from cached prefixes */
+    int64_t swapped;   /* blocks on the host */
+    int32_t n_shared;  /* entries of the prefix cache that it uses */
+    bool caches;       /* it goes on to fill the cache */
     bool seen;         /* the image encoder has run */
     int32_t preemptions;
 };
@@ -85,6 +101,14 @@ static inline bool batch_decodes(const struct batch_request *r)
     return r->generated > 0 && batch_left(r) == 1;
 }
 
+/* What of the pool and of the sequences a slice gets. */
+struct batch_share {
+    int64_t min_blocks, max_blocks;
+    int32_t min_running, max_running;
+    int64_t blocks; /* now */
+    int32_t running;
+};
+
 struct batch_view {
     int64_t now_ns;
     const struct batch_request *requests; /* by handle */
@@ -92,7 +116,12 @@ struct batch_view {
     int32_t n_waiting;
     const uint32_t *running; /* handles in the order of admission */
     int32_t n_running;
-    int64_t kv_total, kv_free, block_tokens; /* blocks */
+    int64_t kv_total, block_tokens;
+    int64_t kv_free;                   /* blocks, those of idle prefixes included */
+    const struct batch_prefix *prefix; /* NULL: no cache */
+    const struct batch_share *shares;  /* by slice; NULL: nobody has one */
+    const int64_t *backlog_bytes; /* by slice: answers that wait for the radio; NULL: no radio */
+    int32_t n_slices;
 };
 
 /* Blocks that a request with `tokens` tokens in the cache holds. */
@@ -101,9 +130,22 @@ static inline int64_t batch_blocks(const struct batch_view *view, int64_t tokens
     return (tokens + view->block_tokens - 1) / view->block_tokens;
 }
 
+/* Blocks that a request lacks for `tokens` more tokens. */
+static inline int64_t batch_lacking(const struct batch_view *view, const struct batch_request *r,
+                                    int64_t tokens)
+{
+    int64_t held = r->kv_blocks;
+    if (r->n_shared > 0) {
+        held += r->n_shared * view->prefix->entry_blocks;
+    }
+    int64_t blocks = batch_blocks(view, r->computed + tokens);
+    return blocks > held ? blocks - held : 0;
+}
+
 struct batch_admit {
     int32_t waiting;        /* index into view->waiting, increasing */
     int64_t reserve_tokens; /* KV to take now and hold; 0: blocks are taken as tokens come */
+    int32_t prefix;         /* cached prefix entries to start from */
 };
 
 struct batch_work {
@@ -116,6 +158,7 @@ struct batch_work {
 struct batch_action {
     int32_t *preempt; /* indices into view->running, any order */
     int32_t n_preempt;
+    bool swap; /* the preempted keep their KV on the host, as long as there is room */
     struct batch_admit *admit;
     int32_t n_admit;
     struct batch_work *work;
@@ -130,6 +173,8 @@ struct batch_policy {
     const char *word;
     const char *doc;
     const struct json_spec *options; /* NULL: none */
+    bool governs;                    /* it keeps the slices' shares (B8) */
+    bool two_pools;                  /* prompts run on one pool of GPUs, answers on another */
     /* State for one server. `options` NULL: all defaults. NULL: out of memory. */
     void *(*create)(const void *options);
     void (*destroy)(void *state);
@@ -158,6 +203,8 @@ struct batch_stats {
     int64_t prefill_tokens; /* prompt tokens run, recomputed ones included */
     int64_t decode_tokens;  /* tokens generated */
     int64_t dropped_tokens; /* computed tokens lost to preemption */
+    int64_t hit_tokens;     /* prompt tokens found in the prefix cache: not run */
+    int64_t swapped_blocks; /* copied to the host; as many come back */
     int64_t preemptions, accepted, refused, finished;
 };
 
@@ -165,8 +212,13 @@ struct batch_stats {
 struct batch {
     const struct batch_policy *policy;
     void *state;
-    struct kv_pool kv;
-    struct pool requests; /* struct batch_request */
+    struct kv_pool kv, host;
+    double copy_block_ns; /* a block over the host link */
+    struct batch_prefix prefix;
+    struct batch_share *shares; /* by slice; NULL: none */
+    int32_t n_slices;
+    const int64_t *backlog_bytes; /* the server's */
+    struct pool requests;         /* struct batch_request */
     int32_t max_running;
 
     uint32_t *waiting; /* waiting[head .. head + n_waiting) */
@@ -178,6 +230,7 @@ struct batch {
 
     struct batch_action action;       /* the last decision */
     int64_t vision_passes;            /* of its first step */
+    int64_t copied_blocks;            /* to and from the host before it */
     int64_t n_decode, context_tokens; /* its decoding sequences and their contexts */
     struct llm_chunk *chunks;         /* its prompt chunks */
     int32_t n_chunks;
@@ -190,6 +243,14 @@ int batch_init(struct batch *b, const struct batch_policy *policy, const void *o
                int64_t kv_tokens, int64_t block_tokens, struct err *e);
 void batch_free(struct batch *b);
 
+/* Before the first request: room on the host for swapped KV, and what a block's copy takes; */
+void batch_set_host(struct batch *b, int64_t tokens, double copy_block_ns);
+/* prefix blocks of `entry_tokens`, a multiple of the pool's block; */
+int batch_set_prefix(struct batch *b, int64_t entry_tokens, struct err *e);
+/* the slices' shares, by slice: min and max members count. A policy that does not govern has none.
+ */
+int batch_set_shares(struct batch *b, const struct batch_share *shares, int32_t n, struct err *e);
+
 /* Why a request was refused; BATCH_ACCEPTED: it was not. */
 enum batch_verdict {
     BATCH_ACCEPTED,
@@ -197,6 +258,10 @@ enum batch_verdict {
     BATCH_QUEUE_FULL, /* the policy does not take it */
     BATCH_NO_MEMORY,  /* of the simulator: the run is void */
 };
+
+/* The request could run alone: it never needs more blocks than the pool, or its slice's share, has.
+ */
+bool batch_fits(const struct batch *b, const struct batch_request *request);
 
 /* A request arrives (the owner's members of *request are read). It waits; *handle names it until
  * the batch_decide() after it finished. */
@@ -207,7 +272,8 @@ enum batch_verdict batch_arrive(struct batch *b, int64_t now_ns,
  * called while a run is under way. */
 const struct batch_action *batch_decide(struct batch *b, int64_t now_ns);
 
-/* Time of the first `steps` steps of the decided run, ns; steps <= action->steps. */
+/* Time of the first `steps` steps of the decided run, ns, copies to and from the host included;
+ * steps <= action->steps. */
 int64_t batch_run_ns(const struct batch *b, const struct llm_cost *cost, int64_t steps);
 
 /* Steps after which a run interrupted `elapsed_ns` after its start ends: from 1 to
@@ -217,6 +283,9 @@ int64_t batch_steps_until(const struct batch *b, const struct llm_cost *cost, in
 /* The run did `steps` of its steps: tokens are computed and generated; finished requests stand in
  * b->finished and can be read until the next batch_decide(). */
 void batch_advance(struct batch *b, int64_t steps);
+
+/* Blocks of the pool that are in use during step number `step` (from 1) of the run. */
+int64_t batch_blocks_at(const struct batch *b, int64_t step);
 
 static inline const struct batch_request *batch_at(const struct batch *b, uint32_t handle)
 {
@@ -231,11 +300,28 @@ static inline bool batch_idle(const struct batch *b)
 
 /* The policies, and what each may be told. */
 extern const struct batch_policy batch_fifo, batch_static, batch_parallel_slots, batch_continuous;
+extern const struct batch_policy batch_disaggregated;
 extern const struct json_spec batch_fifo_options, batch_static_options;
 extern const struct json_spec batch_parallel_slots_options, batch_continuous_options;
+extern const struct json_spec batch_disaggregated_options;
+
+enum batch_order { BATCH_BY_ARRIVAL, BATCH_BY_PRIORITY, BATCH_BY_BACKLOG };
+
+struct batch_continuous {
+    int64_t max_num_batched_tokens, max_num_seqs, max_queue;
+    int order;      /* enum batch_order */
+    int preemption; /* 0: recompute, 1: swap */
+    bool prefix_caching;
+};
+
+struct batch_disaggregated {
+    struct batch_continuous pool; /* of both */
+    double transfer_gbytes_per_s, transfer_latency_us;
+};
 
 /* For policies: the steps for which all running requests may decode together - until the first
- * finishes or the blocks run out - when each of them decodes; 0 when not even one step fits. */
+ * finishes or the blocks, or those of a slice's share, run out - when each of them decodes; 0 when
+ * not even one step fits. */
 int64_t batch_decode_steps(const struct batch_view *view);
 
 #endif

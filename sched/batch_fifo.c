@@ -55,7 +55,7 @@ static void fifo_decide(void *state, const struct batch_view *view, struct batch
         uint32_t first = view->waiting[0];
         const struct batch_request *r = &view->requests[first];
         action->admit[action->n_admit++] =
-            (struct batch_admit){0, r->prompt_tokens + r->output_tokens - 1};
+            (struct batch_admit){0, r->prompt_tokens + r->output_tokens - 1, 0};
         action->work[action->n_work++] = (struct batch_work){first, batch_left(r)};
         return;
     }

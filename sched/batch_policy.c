@@ -5,7 +5,8 @@
 #include "sched/batch.h"
 
 const struct batch_policy *const batch_policies[] = {
-    &batch_fifo, &batch_static, &batch_parallel_slots, &batch_continuous, NULL,
+    &batch_fifo,       &batch_static,        &batch_parallel_slots,
+    &batch_continuous, &batch_disaggregated, NULL,
 };
 
 const struct json_variant batch_policy_variants[] = {
@@ -15,6 +16,8 @@ const struct json_variant batch_policy_variants[] = {
      "a fixed number of slots that decode together, as llama.cpp's server and Ollama"},
     {"continuous", &batch_continuous_options,
      "requests join and leave at every step, with paged KV and chunked prefill, as vLLM"},
+    {"disaggregated", &batch_disaggregated_options,
+     "prompts on one pool of GPUs, answers on another, with the KV sent across"},
     {0},
 };
 
@@ -28,16 +31,31 @@ const struct batch_policy *batch_policy_find(const char *word)
     return NULL;
 }
 
-/* Blocks that running requests lack for `steps` decode steps. */
-static int64_t blocks_lacking(const struct batch_view *view, int64_t steps)
+/* Blocks that running requests of a slice (-2: of all) lack for `steps` decode steps. */
+static int64_t blocks_lacking(const struct batch_view *view, int32_t slice, int64_t steps)
 {
     int64_t lacking = 0;
     for (int32_t i = 0; i < view->n_running; i++) {
         const struct batch_request *r = &view->requests[view->running[i]];
-        int64_t blocks = batch_blocks(view, r->computed + steps);
-        lacking += blocks > r->kv_blocks ? blocks - r->kv_blocks : 0;
+        lacking += slice == -2 || slice == r->slice ? batch_lacking(view, r, steps) : 0;
     }
     return lacking;
+}
+
+/* After `steps` decode steps there are blocks left, no slice has more than its largest share, and
+ * what is left covers what the slices have not yet taken of their smallest. */
+static bool decodes_fit(const struct batch_view *view, int64_t steps)
+{
+    int64_t left = view->kv_free - blocks_lacking(view, -2, steps);
+    for (int32_t s = 0; view->shares != NULL && s < view->n_slices; s++) {
+        const struct batch_share *share = &view->shares[s];
+        int64_t blocks = share->blocks + blocks_lacking(view, s, steps);
+        left -= blocks < share->min_blocks ? share->min_blocks - blocks : 0;
+        if (blocks > share->max_blocks) {
+            return false;
+        }
+    }
+    return left >= 0;
 }
 
 int64_t batch_decode_steps(const struct batch_view *view)
@@ -51,13 +69,13 @@ int64_t batch_decode_steps(const struct batch_view *view)
     if (view->n_running == 0) {
         return 0;
     }
-    if (blocks_lacking(view, high) <= view->kv_free) {
+    if (decodes_fit(view, high)) {
         return high;
     }
     int64_t low = 0; /* fits; high does not */
     while (high - low > 1) {
         int64_t middle = low + (high - low) / 2;
-        if (blocks_lacking(view, middle) <= view->kv_free) {
+        if (decodes_fit(view, middle)) {
             low = middle;
         } else {
             high = middle;

@@ -2,6 +2,7 @@
  * Its states, its contract with the policy and its invariants stand in batch.h; what a policy
  * breaks is an assertion here. */
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,8 +23,12 @@ static struct batch_view batch_look(const struct batch *b, int64_t now_ns)
         .running = b->running,
         .n_running = b->n_running,
         .kv_total = b->kv.total,
-        .kv_free = kv_pool_left(&b->kv),
+        .kv_free = kv_pool_left(&b->kv) + batch_prefix_idle_blocks(&b->prefix),
         .block_tokens = b->kv.block_tokens,
+        .prefix = b->prefix.entry_tokens > 0 ? &b->prefix : NULL,
+        .shares = b->shares,
+        .backlog_bytes = b->backlog_bytes,
+        .n_slices = b->n_slices,
     };
 }
 
@@ -32,6 +37,7 @@ int batch_init(struct batch *b, const struct batch_policy *policy, const void *o
 {
     *b = (struct batch){.policy = policy};
     kv_pool_init(&b->kv, kv_tokens, block_tokens);
+    kv_pool_init(&b->host, 0, block_tokens);
     b->state = policy->create(options);
     if (b->state == NULL || pool_init(&b->requests, sizeof(struct batch_request), 0) != 0) {
         batch_free(b);
@@ -59,6 +65,8 @@ void batch_free(struct batch *b)
         b->policy->destroy(b->state);
     }
     pool_free(&b->requests);
+    batch_prefix_free(&b->prefix);
+    free(b->shares);
     free(b->waiting);
     free(b->running);
     free(b->finished);
@@ -67,6 +75,56 @@ void batch_free(struct batch *b)
     free(b->action.admit);
     free(b->action.work);
     *b = (struct batch){0};
+}
+
+void batch_set_host(struct batch *b, int64_t tokens, double copy_block_ns)
+{
+    kv_pool_init(&b->host, tokens, b->kv.block_tokens);
+    b->copy_block_ns = copy_block_ns;
+}
+
+int batch_set_prefix(struct batch *b, int64_t entry_tokens, struct err *e)
+{
+    return batch_prefix_init(&b->prefix, b->kv.total, entry_tokens, b->kv.block_tokens, e);
+}
+
+int batch_set_shares(struct batch *b, const struct batch_share *shares, int32_t n, struct err *e)
+{
+    if (!b->policy->governs || n == 0) {
+        return 0;
+    }
+    b->shares = calloc((size_t)n, sizeof *b->shares);
+    if (b->shares == NULL) {
+        return err_memory(e, "the shares of a server");
+    }
+    memcpy(b->shares, shares, (size_t)n * sizeof *shares);
+    b->n_slices = n;
+    for (int32_t i = 0; i < n; i++) {
+        b->shares[i].blocks = b->shares[i].running = 0;
+    }
+    return 0;
+}
+
+/* The slice's share, or NULL when there is none. */
+static struct batch_share *share_of(const struct batch *b, const struct batch_request *r)
+{
+    return b->shares != NULL && r->slice >= 0 ? &b->shares[r->slice] : NULL;
+}
+
+/* Most blocks that a request of this slice could ever hold. */
+static int64_t blocks_most(const struct batch *b, const struct batch_request *r)
+{
+    const struct batch_share *own = share_of(b, r);
+    int64_t most = b->kv.total;
+    for (int32_t i = 0; i < b->n_slices; i++) {
+        most -= &b->shares[i] != own ? b->shares[i].min_blocks : 0;
+    }
+    return own != NULL && own->max_blocks < most ? own->max_blocks : most;
+}
+
+bool batch_fits(const struct batch *b, const struct batch_request *r)
+{
+    return kv_pool_blocks(&b->kv, r->prompt_tokens + r->output_tokens - 1) <= blocks_most(b, r);
 }
 
 /* Room that a queue of all live requests needs to be put in the middle with as much left before
@@ -112,15 +170,18 @@ enum batch_verdict batch_arrive(struct batch *b, int64_t now_ns,
     struct batch_request fresh = *request;
     fresh.state = BATCH_WAITING;
     fresh.sequence = b->arrivals;
-    fresh.computed = fresh.generated = fresh.kv_blocks = 0;
-    fresh.seen = fresh.vision_passes == 0;
+    assert(!fresh.prefilled || fresh.output_tokens > 1);
+    fresh.generated = fresh.prefilled ? 1 : 0;
+    fresh.computed = fresh.prefilled ? fresh.prompt_tokens : 0;
+    fresh.kv_blocks = fresh.swapped = fresh.n_shared = 0;
+    fresh.caches = false;
+    fresh.seen = fresh.vision_passes == 0 || fresh.prefilled;
     fresh.preemptions = 0;
 
     *handle = POOL_NONE;
-    int64_t most = fresh.prompt_tokens + fresh.output_tokens - 1;
     struct batch_view view = batch_look(b, now_ns);
     enum batch_verdict verdict = BATCH_ACCEPTED;
-    if (kv_pool_blocks(&b->kv, most) > b->kv.total) {
+    if (!batch_fits(b, &fresh)) {
         verdict = BATCH_TOO_LONG;
     } else if (!b->policy->accept(b->state, &view, &fresh)) {
         verdict = BATCH_QUEUE_FULL;
@@ -149,19 +210,69 @@ enum batch_verdict batch_arrive(struct batch *b, int64_t now_ns,
 /* Takes the blocks that a running request needs for `tokens` tokens in the cache. */
 static void request_hold(struct batch *b, struct batch_request *r, int64_t tokens)
 {
-    int64_t blocks = kv_pool_blocks(&b->kv, tokens);
-    if (blocks > r->kv_blocks) {
-        bool fits = kv_pool_take(&b->kv, blocks - r->kv_blocks);
-        assert(fits); /* B1: the policy counted the blocks */
-        (void)fits;
-        r->kv_blocks = blocks;
+    int64_t shared = r->n_shared * b->prefix.entry_blocks;
+    int64_t lacking = kv_pool_blocks(&b->kv, tokens) - shared - r->kv_blocks;
+    if (lacking <= 0) {
+        return;
+    }
+    while (kv_pool_left(&b->kv) < lacking && b->prefix.n_idle > 0) {
+        batch_prefix_evict(&b->prefix);
+        kv_pool_give(&b->kv, b->prefix.entry_blocks);
+    }
+    bool fits = kv_pool_take(&b->kv, lacking);
+    assert(fits); /* B1: the policy counted the blocks */
+    (void)fits;
+    r->kv_blocks += lacking;
+    struct batch_share *share = share_of(b, r);
+    if (share != NULL) {
+        share->blocks += lacking;
+        assert(share->blocks <= share->max_blocks); /* B8 */
     }
 }
 
+/* Gives back what a request that no longer runs held. */
 static void request_let_go(struct batch *b, struct batch_request *r)
 {
     kv_pool_give(&b->kv, r->kv_blocks);
+    struct batch_share *share = share_of(b, r);
+    if (share != NULL) {
+        share->blocks -= r->kv_blocks;
+        share->running--;
+    }
     r->kv_blocks = 0;
+    batch_prefix_release(&b->prefix, r->prefix, r->n_shared);
+    r->n_shared = 0;
+    r->caches = false;
+}
+
+/* What becomes of the KV of a preempted request: it waits on the host, or is dropped. */
+static void preempt_kv(struct batch *b, struct batch_request *r)
+{
+    int64_t blocks = r->kv_blocks + r->n_shared * b->prefix.entry_blocks;
+    if (b->action.swap && blocks > 0 && kv_pool_take(&b->host, blocks)) {
+        r->swapped = blocks;
+        b->copied_blocks += blocks;
+        b->stats.swapped_blocks += blocks;
+    } else {
+        b->stats.dropped_tokens += r->computed;
+        r->computed = 0;
+    }
+    request_let_go(b, r);
+}
+
+/* Prompt blocks that are whole now go into the cache, and the request uses them from there. */
+static void request_cache(struct batch *b, struct batch_request *r)
+{
+    const struct batch_prefix *c = &b->prefix;
+    while (r->caches && r->n_shared < r->n_prefix &&
+           (r->n_shared + 1) * c->entry_tokens <= r->computed) {
+        if (!batch_prefix_add(&b->prefix, r->prefix[r->n_shared])) {
+            r->caches = false; /* another request was faster; this one's copy stays its own */
+            return;
+        }
+        r->n_shared++;
+        r->kv_blocks -= c->entry_blocks;
+    }
 }
 
 /* Takes the preempted out of `running`; they end up at the front of b->finished, which is empty
@@ -174,11 +285,9 @@ static void preempt_take(struct batch *b)
         struct batch_request *r = request_at(b, b->running[a->preempt[i]]);
         assert(r->state == BATCH_RUNNING); /* named once */
         b->stats.preemptions++;
-        b->stats.dropped_tokens += r->computed;
         r->state = BATCH_WAITING;
         r->preemptions++;
-        r->computed = 0;
-        request_let_go(b, r);
+        preempt_kv(b, r);
     }
     int32_t kept = 0;
     for (int32_t i = 0; i < b->n_running; i++) {
@@ -205,6 +314,24 @@ static void preempt_queue(struct batch *b)
     b->n_finished = 0;
 }
 
+/* A request that joins starts with the prefixes that are cached, or gets its KV from the host. All
+ * are used before anyone takes blocks, so that none is evicted in between. */
+static void admit_prefix(struct batch *b, struct batch_request *r, int32_t prefix)
+{
+    r->caches = b->prefix.entry_tokens > 0 && prefix >= 0 && r->n_prefix > 0 && r->computed == 0;
+    if (r->caches && prefix > 0) {
+        assert(prefix <= r->n_prefix);
+        batch_prefix_use(&b->prefix, r->prefix, prefix);
+        r->n_shared = prefix;
+        r->computed = prefix * b->prefix.entry_tokens;
+        assert(r->computed < r->prompt_tokens); /* P3 */
+        b->stats.hit_tokens += r->computed;
+    }
+    b->copied_blocks += r->swapped;
+    kv_pool_give(&b->host, r->swapped);
+    r->swapped = 0;
+}
+
 static void admit_all(struct batch *b)
 {
     const struct batch_action *a = &b->action;
@@ -216,8 +343,16 @@ static void admit_all(struct batch *b)
         assert(i == 0 || at > a->admit[i - 1].waiting);
         struct batch_request *r = request_at(b, queue[at]);
         r->state = BATCH_RUNNING;
-        request_hold(b, r, a->admit[i].reserve_tokens);
+        admit_prefix(b, r, a->admit[i].prefix);
         b->running[b->n_running++] = queue[at];
+        struct batch_share *share = share_of(b, r);
+        if (share != NULL) {
+            share->running++;
+            assert(share->running <= share->max_running); /* B8 */
+        }
+    }
+    for (int32_t i = 0; i < a->n_admit; i++) {
+        request_hold(b, request_at(b, queue[a->admit[i].waiting]), a->admit[i].reserve_tokens);
     }
     if (a->n_admit == 0) {
         return;
@@ -267,7 +402,9 @@ const struct batch_action *batch_decide(struct batch *b, int64_t now_ns)
     b->n_finished = 0;
     struct batch_action *a = &b->action;
     a->n_preempt = a->n_admit = a->n_work = 0;
+    a->swap = false;
     a->steps = 1;
+    b->copied_blocks = 0;
     if (batch_idle(b)) {
         return NULL;
     }
@@ -283,11 +420,13 @@ const struct batch_action *batch_decide(struct batch *b, int64_t now_ns)
 int64_t batch_run_ns(const struct batch *b, const struct llm_cost *cost, int64_t steps)
 {
     assert(steps >= 1 && steps <= b->action.steps);
+    /* Only a first step has copies: whoever is preempted or admitted makes a run of one step. */
+    int64_t copy_ns = llround((double)b->copied_blocks * b->copy_block_ns);
     if (b->n_chunks == 0) {
-        return llm_decode_run_ns(cost, b->n_decode, b->context_tokens, steps);
+        return copy_ns + llm_decode_run_ns(cost, b->n_decode, b->context_tokens, steps);
     }
-    return llm_step_ns(cost, b->chunks, b->n_chunks, b->n_decode, b->context_tokens,
-                       b->vision_passes);
+    return copy_ns + llm_step_ns(cost, b->chunks, b->n_chunks, b->n_decode, b->context_tokens,
+                                 b->vision_passes);
 }
 
 int64_t batch_steps_until(const struct batch *b, const struct llm_cost *cost, int64_t elapsed_ns)
@@ -315,6 +454,7 @@ void batch_advance(struct batch *b, int64_t steps)
         } else {
             r->seen = true;
             r->computed += a->work[i].tokens;
+            request_cache(b, r);
             b->stats.prefill_tokens += a->work[i].tokens;
             made = batch_left(r) == 0 ? 1 : 0;
         }
@@ -334,4 +474,20 @@ void batch_advance(struct batch *b, int64_t steps)
         b->finished[b->n_finished++] = b->running[i];
     }
     b->n_running = kept;
+}
+
+int64_t batch_blocks_at(const struct batch *b, int64_t step)
+{
+    const struct batch_action *a = &b->action;
+    int64_t used = b->kv.used;
+    for (int32_t i = 0; i < a->n_work && step > 1; i++) {
+        const struct batch_request *r = batch_at(b, a->work[i].request);
+        int64_t lacking = kv_pool_blocks(&b->kv, r->computed + step) - r->kv_blocks -
+                          r->n_shared * b->prefix.entry_blocks;
+        used += lacking > 0 ? lacking : 0;
+    }
+    while (used > b->kv.total) { /* idle prefixes have made room */
+        used -= b->prefix.entry_blocks;
+    }
+    return used;
 }

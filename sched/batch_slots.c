@@ -119,7 +119,7 @@ static void slots_decide(void *state, const struct batch_view *view, struct batc
         if (blocks < 0) {
             break;
         }
-        action->admit[action->n_admit++] = (struct batch_admit){i, most};
+        action->admit[action->n_admit++] = (struct batch_admit){i, most, 0};
         prompt_add(view, view->waiting[i], &room, action);
     }
     if (all_decode && action->n_admit == 0) {

@@ -75,7 +75,7 @@ static void static_decide(void *state, const struct batch_view *view, struct bat
         if (left < 0) {
             break;
         }
-        action->admit[action->n_admit++] = (struct batch_admit){i, most};
+        action->admit[action->n_admit++] = (struct batch_admit){i, most, 0};
         action->work[action->n_work++] = (struct batch_work){view->waiting[i], batch_left(r)};
     }
 }

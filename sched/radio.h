@@ -7,7 +7,7 @@
  * in radio_policies.h.
  *
  * Every policy but oai-willm (which does what the testbed does) keeps, with S the PRB of a share of
- * view.n_prb rounded down (docs/models/slicing.md):
+ * view.n_prb (of carrier_prb, where retransmissions count) rounded down (docs/models/slicing.md):
  *   R1 the grants sum to at most view.n_prb;
  *   R2 a UE gets at most max(prb_for_backlog, min_grant_prb) and at most max_prb;
  *   R3 an idle grant is exactly min_grant_prb, and counts as use of the UE's slice;
@@ -50,12 +50,15 @@ struct radio_ue_view {
 struct radio_view {
     enum radio_direction direction;
     int64_t slot;
-    int32_t carrier_prb;   /* whole carrier */
-    int32_t n_prb;         /* left after retransmissions */
-    const uint64_t *taken; /* bit p set: PRB p of the carrier is not free (PUCCH, PRACH,
-                              retransmissions); NULL: the first carrier_prb - n_prb are taken */
-    int32_t min_grant_prb; /* UL: the testbed's floor of 10 PRB; DL: 5 */
-    int32_t max_grants;    /* UEs a slot may still serve (bandwidth/24 rule, PDCCH) */
+    int32_t carrier_prb;     /* whole carrier */
+    int32_t n_prb;           /* left after retransmissions */
+    const uint64_t *taken;   /* bit p set: PRB p of the carrier is not free (PUCCH, PRACH,
+                                retransmissions); NULL: the first carrier_prb - n_prb are taken */
+    int32_t min_grant_prb;   /* UL: the testbed's floor of 10 PRB; DL: 5 */
+    int32_t max_grants;      /* UEs a slot may still serve (bandwidth/24 rule, PDCCH) */
+    const int32_t *retx_prb; /* [slices] PRB that retransmissions of their UEs took (a branch: its
+                                fruits' too): they count as used, and shares are of carrier_prb.
+                                NULL: retransmissions are outside of slices, shares are of n_prb */
     const struct slice_tree *slices;
     const struct radio_ue_view *ues;
     int32_t n_ues;
@@ -72,6 +75,8 @@ struct radio_grant {
 struct radio_policy {
     const char *word;
     const char *doc;
+    const char *keeps_tree; /* the yes/no option that makes it keep to the slices' shares (R4, R5);
+                               "": it always does, NULL: it never does */
     const struct json_spec *options; /* NULL: none */
     /* State for one cell and one direction; NULL: out of memory. `options` NULL: all defaults.
      * `slices` (may be NULL) must be the tree of every view and outlive the state. */
@@ -89,6 +94,9 @@ struct radio_policy {
 extern const struct radio_policy *const radio_policies[];
 
 const struct radio_policy *radio_policy_find(const char *word);
+
+/* Whether a policy with these options (NULL: all defaults) keeps to the slices' shares. */
+bool radio_policy_keeps_tree(const struct radio_policy *p, const void *options);
 
 /* For the scenario loader: one variant per policy, ended by word NULL, in the order of
  * radio_policies. */

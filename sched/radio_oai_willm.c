@@ -108,9 +108,10 @@ struct oai {
     struct oai_options options;
     struct group *groups;
     int32_t n_groups;
-    int32_t *group_of; /* [slices]: group of a branch */
-    int32_t *order;    /* [groups] */
-    uint64_t *taken;   /* [(carrier + 63) / 64] */
+    unsigned groups_version; /* of the tree that they were made from */
+    int32_t *group_of;       /* [slices]: group of a branch */
+    int32_t *order;          /* [groups] */
+    uint64_t *taken;         /* [(carrier + 63) / 64] */
     int32_t words;
 };
 
@@ -137,6 +138,7 @@ static void make_groups(struct oai *o, const struct slice_tree *slices)
 {
     o->groups[0] = (struct group){.min_ratio = 0.0, .max_ratio = 1.0};
     o->n_groups = 1;
+    o->groups_version = slices == NULL ? 0 : slices->version;
     for (int i = 0; slices != NULL && i < slices->n; i++) {
         const struct slice *s = &slices->slices[i];
         if (s->parent >= 0) {
@@ -436,6 +438,10 @@ int32_t radio_oai_willm_allocate(void *state, const struct radio_view *view,
     struct oai *o = state;
     struct radio_rule rule = {.key = radio_pf_key};
     radio_share_begin(&o->share, view, &rule);
+    const struct slice_tree *slices = o->share.slices;
+    if (slices != NULL && slices->version != o->groups_version) {
+        make_groups(o, slices);
+    }
     if (view->direction == RADIO_UL) {
         set_taken(o, view);
     }

@@ -2,12 +2,13 @@
  *
  * Invariants while a slot is dealt (tests/sched/radio.c pins R1 to R6, which follow from them):
  *   S1 left + sum of what was given + what is reserved = view.n_prb, left >= 0;
- *   S2 for data, node.used <= node.max; an idle grant may lift it above;
+ *   S2 for data, node.used <= node.max; an idle grant or a retransmission may lift it above;
  *   S3 an entry's prb <= need;
  *   S4 before the first data grant, left >= the sum over branches of their unmet minima that the
  *      picked entries can use (idle grants and reserves that would break this are not made).
  * S4 holds because the branches' minima sum to at most the whole (slice_tree_check); for a tree
- * that breaks that rule, R5 holds in the order of the keys as far as the PRB go.
+ * that breaks that rule, and beside retransmissions of slices above their minimum, R5 holds in the
+ * order of the keys as far as the PRB go.
  */
 #include "sched/radio_share.h"
 
@@ -61,6 +62,7 @@ static void set_limits(struct radio_share *s, int32_t n_prb)
         s->nodes[i].max = NO_LIMIT;
     }
     s->limits_prb = n_prb;
+    s->limits_version = s->slices != NULL ? s->slices->version : 0;
 }
 
 static void find_nodes(const struct radio_share *s, const struct radio_ue_view *ue, int32_t *branch,
@@ -104,11 +106,12 @@ void radio_share_begin(struct radio_share *s, const struct radio_view *view,
     s->n = 0;
     s->n_picked = 0;
     s->enforced = rule->enforce && s->n_slices > 0;
-    if (s->limits_prb != view->n_prb) {
-        set_limits(s, view->n_prb);
+    int32_t whole = radio_share_whole(view);
+    if (s->limits_prb != whole || (s->slices != NULL && s->limits_version != s->slices->version)) {
+        set_limits(s, whole);
     }
     for (int32_t i = 0; i < s->n_slices + 2; i++) {
-        s->nodes[i].used = 0;
+        s->nodes[i].used = view->retx_prb != NULL && i < s->n_slices ? view->retx_prb[i] : 0;
         s->nodes[i].reach = 0;
     }
     if (view->n_ues > s->capacity) {
@@ -237,8 +240,10 @@ static bool entry_before(const struct radio_entry *a, const struct radio_entry *
     return a->ue < b->ue;
 }
 
-/* 2: the minimum of its branch is not reached by those picked so far, 1: that of its fruit,
- * 3: both, 0: neither, -1: it could not use a PRB. */
+enum { RANK_NO_USE = -1, RANK_KEY, RANK_FRUIT, RANK_BRANCH };
+
+/* RANK_BRANCH: the minimum of its branch is not reached by those picked so far, RANK_FRUIT: only
+ * that of its fruit, RANK_KEY: neither, RANK_NO_USE: it could not use a PRB. */
 static int entry_rank(const struct radio_share *s, const struct radio_entry *e)
 {
     const struct radio_node *b = &s->nodes[e->branch];
@@ -246,9 +251,32 @@ static int entry_rank(const struct radio_share *s, const struct radio_entry *e)
     int32_t in_branch = b->used + b->reach;
     int32_t in_fruit = f->used + f->reach;
     if (in_branch >= b->max || in_fruit >= f->max) {
-        return -1;
+        return RANK_NO_USE;
     }
-    return 2 * (in_branch < b->min) + (in_fruit < f->min);
+    return in_branch < b->min ? RANK_BRANCH : in_fruit < f->min ? RANK_FRUIT : RANK_KEY;
+}
+
+static bool fruit_lacks(const struct radio_share *s, const struct radio_entry *e)
+{
+    const struct radio_node *f = &s->nodes[e->fruit];
+    return f->used + f->reach < f->min && f->used + f->reach < f->max;
+}
+
+/* Who of the entry's branch is picked for the branch's minimum: the best of a fruit below its own
+ * minimum, if there is one. Which branch comes first is up to the keys, so that with fewer grants
+ * than minima each has its turn. */
+static struct radio_entry *within_branch(const struct radio_share *s, const struct radio_rule *rule,
+                                         struct radio_entry *e)
+{
+    struct radio_entry *best = e;
+    for (int32_t i = 0; i < s->n; i++) {
+        struct radio_entry *other = &s->entries[i];
+        if (!other->picked && other->branch == e->branch && fruit_lacks(s, other) &&
+            (!fruit_lacks(s, best) || entry_before(other, best, rule->oldest_first))) {
+            best = other;
+        }
+    }
+    return best;
 }
 
 /* Those before it, who take as much as they ask, leave an entry nothing. */
@@ -277,7 +305,7 @@ void radio_share_pick(struct radio_share *s, const struct radio_rule *rule, int3
         int best_rank = -1;
         for (int32_t i = 0; i < s->n; i++) {
             struct radio_entry *e = &s->entries[i];
-            int rank = e->picked ? -1 : entry_rank(s, e);
+            int rank = e->picked ? -1 : s->enforced ? entry_rank(s, e) : 0;
             if (rank >= 0 && (rank > best_rank ||
                               (rank == best_rank && entry_before(e, best, rule->oldest_first)))) {
                 best = e;
@@ -286,6 +314,9 @@ void radio_share_pick(struct radio_share *s, const struct radio_rule *rule, int3
         }
         if (best == NULL || (best_rank == 0 && !rule->spread && nothing_left(s, rule, best))) {
             break;
+        }
+        if (best_rank == RANK_BRANCH) {
+            best = within_branch(s, rule, best);
         }
         best->picked = true;
         best->reach = add_reach(s, best);

@@ -43,7 +43,8 @@ struct radio_share {
     int32_t carrier_prb;
     struct radio_node *nodes; /* [slices + 2]: the slices, no branch, no fruit */
     int32_t n_slices;
-    int32_t limits_prb; /* PRB that min and max were computed for; -1: never */
+    int32_t limits_prb;      /* PRB that min and max were computed for; -1: never */
+    unsigned limits_version; /* of the tree that they were computed from */
     struct radio_entry *entries;
     int32_t capacity, n;
     int32_t *picked; /* [carrier_prb] entries served in this slot, best first */
@@ -77,6 +78,12 @@ struct radio_rank {
 };
 void *radio_rank_create(const void *options, int32_t carrier_prb, const struct slice_tree *slices);
 void radio_rank_destroy(void *state);
+
+/* The PRB that the slices' shares are shares of. */
+static inline int32_t radio_share_whole(const struct radio_view *view)
+{
+    return view->retx_prb != NULL ? view->carrier_prb : view->n_prb;
+}
 
 /* Returns 0 or ERR_MEMORY. */
 int radio_share_init(struct radio_share *s, int32_t carrier_prb, const struct slice_tree *slices);

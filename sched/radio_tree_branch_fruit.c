@@ -114,7 +114,7 @@ static void set_wants(struct tbf *t, const struct radio_view *view)
             sum += gamma;
         }
     }
-    double n = view->n_prb;
+    double n = radio_share_whole(view);
     for (int32_t i = 0; i < s->n_picked; i++) {
         struct radio_entry *e = &s->entries[s->picked[i]];
         double phi;

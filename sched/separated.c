@@ -2,23 +2,16 @@
 #include "sched/separated.h"
 
 #include <math.h>
-#include <nlopt.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/err.h"
+#include "sched/separated_parts.h"
 
-/* Least share of a leaf with demand: keeps the logarithm finite, and is far below one PRB (1/275 of
- * the widest carrier). */
-#define SHARE_MIN 1e-6
-
-/* Where NLopt stops: far below SEPARATED_GAP, near what doubles can tell. */
-#define SOLVER_FTOL  1e-13
-#define SOLVER_XTOL  1e-11
-#define SOLVER_EVALS 2000
-/* A constraint that binds by no more than this is left out. */
-#define IMPLIED 1e-12
-#define TOL 1e-11
+/* Least share of a leaf with demand, which keeps the logarithm finite. Assumed: far below a PRB of
+ * the widest carrier (1/275). */
+#define SHARE_MIN 1e-4
+/* The testbed's own files may have priorities of 0, which would be no part of the programme. */
+#define WEIGHT_MIN 1e-6
 
 int separated_init(struct separated *p, int n_slices)
 {
@@ -29,9 +22,11 @@ int separated_init(struct separated *p, int n_slices)
     p->x = calloc(n, sizeof *p->x);
     p->low = calloc(n, sizeof *p->low);
     p->high = calloc(n, sizeof *p->high);
+    p->unit = calloc(n, sizeof *p->unit);
+    p->sums = calloc(2 * n + 1, sizeof *p->sums);
     p->optimum = calloc(n, sizeof *p->optimum);
     if (p->leaves == NULL || p->groups == NULL || p->x == NULL || p->low == NULL ||
-        p->high == NULL || p->optimum == NULL) {
+        p->high == NULL || p->unit == NULL || p->sums == NULL || p->optimum == NULL) {
         separated_free(p);
         return ERR_MEMORY;
     }
@@ -45,16 +40,13 @@ void separated_free(struct separated *p)
     free(p->x);
     free(p->low);
     free(p->high);
+    free(p->unit);
+    free(p->sums);
     free(p->optimum);
     *p = (struct separated){0};
 }
 
 /* --- Posing ----------------------------------------------------------------------------------- */
-
-static double clamp(double x, double low, double high)
-{
-    return x < low ? low : x > high ? high : x;
-}
 
 /* Adds a leaf to the group that is being made. A leaf that may have no share stays outside. */
 static void add_leaf(struct separated *p, struct separated_group *g, int slice, double weight,
@@ -65,8 +57,8 @@ static void add_leaf(struct separated *p, struct separated_group *g, int slice, 
     }
     double low = fmin(fmax(min_ratio, SHARE_MIN), max_ratio);
     double high = clamp(demand, low, max_ratio);
-    p->leaves[p->n_leaves++] =
-        (struct separated_leaf){.slice = slice, .weight = weight, .low = low, .high = high};
+    p->leaves[p->n_leaves++] = (struct separated_leaf){
+        .slice = slice, .weight = fmax(weight, WEIGHT_MIN), .low = low, .high = high};
     g->n++;
     g->sum_low += low;
     g->sum_high += high;
@@ -172,22 +164,36 @@ void separated_pose(struct separated *p, const struct slice_tree *tree, const do
     fit_groups(p, tree);
 }
 
-/* From values by leaf to a vector of shares. */
-static void spread(const struct separated *p, const double *x, double *share)
+void separated_spread(const struct separated *p, const double *x, double *share)
 {
     for (int i = 0; i <= p->n_slices; i++) {
         share[i] = 0.0;
     }
-    for (int i = 0; i < p->n_leaves; i++) {
+    for (int i = 0; i < p->n_leaves && x != NULL; i++) {
         share[p->leaves[i].slice] = x[i];
     }
 }
 
+void separated_level(double *v, const double *low, const double *high, int n, double sum)
+{
+    double sum_low = 0.0;
+    double sum_high = 0.0;
+    for (int i = 0; i < n; i++) {
+        sum_low += low[i];
+        sum_high += high[i];
+    }
+    double room = sum_high - sum_low;
+    double part = room > 0.0 ? clamp((sum - sum_low) / room, 0.0, 1.0) : 0.0;
+    for (int i = 0; i < n; i++) {
+        v[i] = low[i] + part * (high[i] - low[i]);
+    }
+}
+
 /* --- The exact optimum ------------------------------------------------------------------------
- * KKT: with the price v of the carrier where the leaf stands, x_s = w_s / v, cut to its bounds. In a
- * branch that its own minimum or maximum holds, v is the price at which the branch's leaves sum to
- * that bound; elsewhere it is the price at which all sum to the carrier. Sums fall as prices rise,
- * so prices are found by bisection, to the last bit. */
+ * KKT: with the price v of the carrier where the leaf stands, x_s = w_s / v, cut to its bounds. In
+ * a branch that its own minimum or maximum holds, v is the price at which the branch's leaves sum
+ * to that bound; elsewhere it is the price at which all sum to the carrier. Sums fall as prices
+ * rise, so prices are found by bisection, to the last bit. */
 
 static double leaf_at(const struct separated_leaf *leaf, double price)
 {
@@ -258,234 +264,10 @@ void separated_optimum(struct separated *p, double *share)
             p->x[k] = at > 0.0 ? leaf_at(&p->leaves[k], at) : p->leaves[k].high;
         }
     }
-    spread(p, p->x, share);
+    separated_spread(p, p->x, share);
 }
 
-/* --- NLopt ------------------------------------------------------------------------------------ */
-
-/* Moves v[0..n) between low (part 0) and high (part 1) so that they sum to `sum`, as far as those
- * allow. */
-static void level(double *v, const double *low, const double *high, int n, double sum)
-{
-    double sum_low = 0.0;
-    double sum_high = 0.0;
-    for (int i = 0; i < n; i++) {
-        sum_low += low[i];
-        sum_high += high[i];
-    }
-    double room = sum_high - sum_low;
-    double part = room > 0.0 ? clamp((sum - sum_low) / room, 0.0, 1.0) : 0.0;
-    for (int i = 0; i < n; i++) {
-        v[i] = low[i] + part * (high[i] - low[i]);
-    }
-}
-
-static double sum_of(const double *v, int n)
-{
-    double sum = 0.0;
-    for (int i = 0; i < n; i++) {
-        sum += v[i];
-    }
-    return sum;
-}
-
-/* A point within all bounds: all groups, and in them all leaves, equally far on the way from their
- * minimum to their maximum. */
-static void start_point(struct separated *p)
-{
-    double low = 0.0;
-    double high = 0.0;
-    for (int i = 0; i < p->n_groups; i++) {
-        low += p->groups[i].low;
-        high += p->groups[i].high;
-    }
-    double part = high > low ? clamp((1.0 - low) / (high - low), 0.0, 1.0) : 0.0;
-    for (int i = 0; i < p->n_groups; i++) {
-        const struct separated_group *g = &p->groups[i];
-        level(&p->x[g->first], &p->low[g->first], &p->high[g->first], g->n,
-              g->low + part * (g->high - g->low));
-    }
-}
-
-/* What a solver may miss by a rounding: pulls its answer back within the bounds. */
-static void repair(struct separated *p)
-{
-    double all = 0.0;
-    double least = 0.0;
-    for (int i = 0; i < p->n_groups; i++) {
-        const struct separated_group *g = &p->groups[i];
-        double *x = &p->x[g->first];
-        for (int k = 0; k < g->n; k++) {
-            x[k] = clamp(x[k], p->low[g->first + k], p->high[g->first + k]);
-        }
-        double sum = sum_of(x, g->n);
-        if (sum > g->high) {
-            level(x, &p->low[g->first], x, g->n, g->high);
-        } else if (sum < g->low) {
-            level(x, x, &p->high[g->first], g->n, g->low);
-        }
-        all += clamp(sum, g->low, g->high);
-        least += g->low;
-    }
-    double part = all > 1.0 ? (1.0 - least) / (all - least) : 1.0;
-    for (int i = 0; i < p->n_groups && part < 1.0; i++) {
-        const struct separated_group *g = &p->groups[i];
-        double *x = &p->x[g->first];
-        double sum = sum_of(x, g->n);
-        level(x, &p->low[g->first], x, g->n, g->low + part * (sum - g->low));
-    }
-}
-
-/* The solver sees y = log x: U becomes linear and what bends are the sums of exp(y), with curvatures
- * near the weights; in x they would run over many orders of magnitude. A point is optimal in y where
- * it is in x, so that the bounds from below, which are not convex in y, make no other optima. */
-
-/* U / sum of w: the same maximum, and a gradient whose size does not hang on the weights. */
-static double objective(unsigned n, const double *y, double *gradient, void *data)
-{
-    const struct separated *p = data;
-    double weight = 0.0;
-    double value = 0.0;
-    for (unsigned i = 0; i < n; i++) {
-        weight += p->leaves[i].weight;
-    }
-    for (unsigned i = 0; i < n; i++) {
-        double w = p->leaves[i].weight / weight;
-        value += w * y[i];
-        if (gradient != NULL) {
-            gradient[i] = w;
-        }
-    }
-    return value;
-}
-
-/* Sum of the shares of y[first..first + count), times `sign`. */
-static double shares(unsigned n, const double *y, double *gradient, int first, int count,
-                     double sign)
-{
-    double sum = 0.0;
-    for (int i = 0; i < (int)n; i++) {
-        double x = i >= first && i < first + count ? sign * exp(y[i]) : 0.0;
-        sum += x;
-        if (gradient != NULL) {
-            gradient[i] = x;
-        }
-    }
-    return sum;
-}
-
-static double whole_within(unsigned n, const double *y, double *gradient, void *data)
-{
-    (void)data;
-    return shares(n, y, gradient, 0, (int)n, 1.0) - 1.0;
-}
-
-static double group_within(unsigned n, const double *y, double *gradient, void *data)
-{
-    const struct separated_group *g = data;
-    return shares(n, y, gradient, g->first, g->n, 1.0 / g->high) - 1.0;
-}
-
-static double group_reaches(unsigned n, const double *y, double *gradient, void *data)
-{
-    const struct separated_group *g = data;
-    return 1.0 + shares(n, y, gradient, g->first, g->n, -1.0 / g->low);
-}
-
-/* The bounds of the groups, where those of the leaves do not imply them. */
-static nlopt_result constrain(struct separated *p, nlopt_opt opt)
-{
-    nlopt_result rc = NLOPT_SUCCESS;
-    double all = 0.0;
-    for (int i = 0; i < p->n_groups && rc > 0; i++) {
-        struct separated_group *g = &p->groups[i];
-        double least = sum_of(&p->low[g->first], g->n);
-        double most = sum_of(&p->high[g->first], g->n);
-        bool within = g->high < most - IMPLIED;
-        /* Every share is worth something: a group without play is at its maximum by itself. */
-        bool reaches = g->low > least + IMPLIED && g->low < g->high - IMPLIED;
-        all += fmin(most, g->high);
-        if (within && reaches && g->high - g->low < IMPLIED) {
-            rc = nlopt_add_equality_constraint(opt, group_within, g, TOL);
-            continue;
-        }
-        if (within) {
-            rc = nlopt_add_inequality_constraint(opt, group_within, g, TOL);
-        }
-        if (reaches && rc > 0) {
-            rc = nlopt_add_inequality_constraint(opt, group_reaches, g, TOL);
-        }
-    }
-    if (all > 1.0 + IMPLIED && rc > 0) {
-        rc = nlopt_add_inequality_constraint(opt, whole_within, p, TOL);
-    }
-    return rc;
-}
-
-static nlopt_result set_up(struct separated *p, nlopt_opt opt)
-{
-    for (int i = 0; i < p->n_leaves; i++) {
-        p->low[i] = log(p->low[i]);
-        p->high[i] = log(p->high[i]);
-        p->x[i] = clamp(log(p->x[i]), p->low[i], p->high[i]);
-    }
-    nlopt_result rc = nlopt_set_max_objective(opt, objective, p);
-    rc = rc > 0 ? nlopt_set_lower_bounds(opt, p->low) : rc;
-    rc = rc > 0 ? nlopt_set_upper_bounds(opt, p->high) : rc;
-    rc = rc > 0 ? nlopt_set_ftol_abs(opt, SOLVER_FTOL) : rc;
-    rc = rc > 0 ? nlopt_set_xtol_rel(opt, SOLVER_XTOL) : rc;
-    return rc > 0 ? nlopt_set_maxeval(opt, SOLVER_EVALS) : rc;
-}
-
-/* Bounds of the leaves as the solver sees them: tightened by what their group's bounds leave them,
- * so that a group without play has leaves without play, which NLopt takes out. */
-static void tighten(struct separated *p)
-{
-    for (int i = 0; i < p->n_groups; i++) {
-        const struct separated_group *g = &p->groups[i];
-        for (int k = g->first; k < g->first + g->n; k++) {
-            const struct separated_leaf *leaf = &p->leaves[k];
-            double low = g->low - (g->sum_high - leaf->high);
-            double high = g->high - (g->sum_low - leaf->low);
-            p->low[k] = clamp(low, leaf->low, leaf->high);
-            p->high[k] = clamp(high, p->low[k], leaf->high);
-        }
-    }
-}
-
-#ifndef ALGO
-#define ALGO NLOPT_LD_SLSQP
-#endif
-int dbg_rc, dbg_evals;
-int separated_solve(struct separated *p, double *share)
-{
-    tighten(p);
-    start_point(p);
-    int rc = 0;
-    if (p->n_leaves > 0) {
-        nlopt_opt opt = nlopt_create(ALGO, (unsigned)p->n_leaves);
-        if (opt == NULL) {
-            return ERR_MEMORY;
-        }
-        double value;
-        nlopt_result result = constrain(p, opt);
-        result = result > 0 ? set_up(p, opt) : result;
-        result = result > 0 ? nlopt_optimize(opt, p->x, &value) : result;
-        dbg_rc = result; dbg_evals = nlopt_get_numevals(opt);
-        nlopt_destroy(opt);
-        rc = result > 0 || result == NLOPT_ROUNDOFF_LIMITED ? 0
-             : result == NLOPT_OUT_OF_MEMORY                ? ERR_MEMORY
-                                                            : ERR_WORK;
-    for (int i = 0; i < p->n_leaves; i++) {
-        p->low[i] = exp(p->low[i]);
-        p->high[i] = exp(p->high[i]);
-        p->x[i] = exp(p->x[i]);
-    }
-        repair(p);
-    }
-    spread(p, p->x, share);
-    return rc;
-}
+/* --- Against the optimum ---------------------------------------------------------------------- */
 
 double separated_gap(struct separated *p, const double *share)
 {
@@ -500,4 +282,137 @@ double separated_gap(struct separated *p, const double *share)
         loss += leaf->weight * log(x / p->optimum[leaf->slice]);
     }
     return weight > 0.0 ? -expm1(loss / weight) : 0.0;
+}
+
+/* --- Enforcing -------------------------------------------------------------------------------- */
+
+/* What the leaves of a branch have together. */
+static double branch_share(const struct slice_tree *tree, int b, const double *share)
+{
+    double sum = share[b];
+    for (int i = 0; i < tree->n; i++) {
+        sum += tree->slices[i].parent == b ? share[i] : 0.0;
+    }
+    return sum;
+}
+
+static double over(double x, double min_ratio)
+{
+    return fmax(x - min_ratio, 0.0);
+}
+
+/* Maximum of a slice with share x (0: silent), when `spare` is left over. A share below the
+ * smallest grant could not be used in any slot. */
+static double enforced_max(const struct slice *s, double x, double grant, double spare)
+{
+    double most = fmax(fmax(x, s->min_ratio), grant) + spare;
+    return x > 0.0 ? fmin(most, s->max_ratio) : s->max_ratio;
+}
+
+static void enforce_fruits(const struct slice_tree *tree, int b, const double *share, double grant,
+                           struct slice_tree *out)
+{
+    double sum = share[b];
+    double minima = 0.0;
+    double wanted = share[b];
+    for (int i = 0; i < tree->n; i++) {
+        if (tree->slices[i].parent == b) {
+            sum += share[i];
+            minima += tree->slices[i].min_ratio;
+            wanted += over(share[i], tree->slices[i].min_ratio);
+        }
+    }
+    double room = fmax(out->slices[b].min_ratio - minima, 0.0);
+    double part = wanted > 0.0 ? fmin(room / wanted, 1.0) : 0.0;
+    double spare = fmax(out->slices[b].max_ratio - sum, 0.0);
+    for (int i = 0; i < tree->n; i++) {
+        const struct slice *from = &tree->slices[i];
+        struct slice *to = &out->slices[i];
+        if (from->parent == b) {
+            to->max_ratio = enforced_max(from, share[i], grant, spare);
+            to->min_ratio = from->min_ratio + part * over(share[i], from->min_ratio);
+            to->min_ratio = fmax(fmin(to->min_ratio, to->max_ratio), from->min_ratio);
+        }
+    }
+}
+
+void separated_enforce(const struct slice_tree *tree, const double *share, double grant,
+                       struct slice_tree *out)
+{
+    double sum = share[tree->n];
+    double minima = 0.0;
+    double wanted = share[tree->n];
+    for (int b = 0; b < tree->n; b++) {
+        out->slices[b] = tree->slices[b];
+        if (tree->slices[b].parent >= 0) {
+            continue;
+        }
+        double x = branch_share(tree, b, share);
+        sum += x;
+        minima += tree->slices[b].min_ratio;
+        wanted += over(x, tree->slices[b].min_ratio);
+    }
+    double room = fmax(1.0 - grant - minima, 0.0);
+    double part = wanted > 0.0 ? fmin(room / wanted, 1.0) : 0.0;
+    double spare = fmax(1.0 - sum, 0.0);
+    for (int b = 0; b < tree->n; b++) {
+        const struct slice *from = &tree->slices[b];
+        struct slice *to = &out->slices[b];
+        if (from->parent >= 0) {
+            continue;
+        }
+        double x = branch_share(tree, b, share);
+        to->max_ratio = enforced_max(from, x, grant, spare);
+        to->min_ratio = from->min_ratio + part * over(x, from->min_ratio);
+        to->min_ratio = fmax(fmin(to->min_ratio, to->max_ratio), from->min_ratio);
+        enforce_fruits(tree, b, share, grant, out);
+    }
+    out->version++;
+}
+
+/* What the enforced tree lets a group take: its bounds, and those of its leaves in p->low and
+ * p->high. */
+static void fluid_bounds(struct separated *p, const struct separated_group *g,
+                         const struct slice_tree *enforced, double *low, double *high)
+{
+    const struct slice *branch = g->branch >= 0 ? &enforced->slices[g->branch] : NULL;
+    double most = branch != NULL ? branch->max_ratio : 1.0;
+    double sum = 0.0;
+    for (int i = g->first; i < g->first + g->n; i++) {
+        const struct separated_leaf *leaf = &p->leaves[i];
+        bool fruit = branch != NULL && leaf->slice != g->branch;
+        const struct slice *s = fruit ? &enforced->slices[leaf->slice] : NULL;
+        p->high[i] = fmin(s != NULL ? s->max_ratio : most, leaf->high);
+        p->low[i] = fmin(s != NULL ? s->min_ratio : 0.0, p->high[i]);
+        sum += p->high[i];
+    }
+    *high = fmin(most, sum);
+    *low = fmin(branch != NULL ? branch->min_ratio : 0.0, *high);
+}
+
+void separated_fluid(struct separated *p, const struct slice_tree *enforced, double *share)
+{
+    double sum_low = 0.0;
+    double sum_high = 0.0;
+    double low;
+    double high;
+    for (int i = 0; i < p->n_groups; i++) {
+        fluid_bounds(p, &p->groups[i], enforced, &low, &high);
+        sum_low += low;
+        sum_high += high;
+    }
+    double room = sum_high - sum_low;
+    double part = room > 0.0 ? clamp((1.0 - sum_low) / room, 0.0, 1.0) : 0.0;
+    for (int i = 0; i < p->n_groups; i++) {
+        const struct separated_group *g = &p->groups[i];
+        fluid_bounds(p, g, enforced, &low, &high);
+        double sum = low + part * (high - low);
+        /* Fruits' minima beyond their branch's share: each gets a part. */
+        double minima = sum_of(&p->low[g->first], g->n);
+        for (int k = g->first; k < g->first + g->n && minima > sum; k++) {
+            p->low[k] *= sum / minima;
+        }
+        separated_level(&p->x[g->first], &p->low[g->first], &p->high[g->first], g->n, sum);
+    }
+    separated_spread(p, p->x, share);
 }

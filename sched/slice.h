@@ -30,6 +30,9 @@ struct slice_tree {
     /* The testbed's "slice2": its uplink applies this share to every UE, whatever the UE's own
      * slice (policy oai-willm). ul_max_ratio 0: not given, the UE's own slice counts. */
     double ul_min_ratio, ul_max_ratio;
+    /* Counts changes of the slices' numbers: who keeps something that was computed from them
+     * computes it anew when this has changed. */
+    unsigned version;
 };
 
 /* PRB that a share of n PRB is, rounded down. The margin is for shares such as 0.29 of 100, whose

@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "sim/scenario.h"
 #include "sim/server.h"
+#include "sim/slice_control.h"
 #include "sim/ue.h"
 #include "sim/world.h"
 
@@ -40,7 +41,20 @@ static void note_kind(struct nr_grid_config *g, uint8_t symbols)
         g->symbols[g->kinds++] = symbols;
 }
 
-int cell_common_init(struct cell_common *c, const struct scenario *sc, struct err *e)
+static int read_trace(struct channel_trace *t, const struct json_choice *channel, struct arena *a,
+                      struct err *e)
+{
+    if (channel->index != CHANNEL_SNR_TRACE)
+        return 0;
+    const struct channel_snr_trace *o = channel->options;
+    t->hold = o->between == SNR_TRACE_HOLD;
+    t->repeat = o->repeat;
+    const char *path = scenario_path_in(a, o->path);
+    return path == NULL ? err_memory(e, "a path") : channel_trace_read(path, a, t, e);
+}
+
+int cell_common_init(struct cell_common *c, const struct scenario *sc, struct arena *a,
+                     struct err *e)
 {
     const struct scenario_radio *r = sc->radio;
     memset(c, 0, sizeof *c);
@@ -65,6 +79,10 @@ int cell_common_init(struct cell_common *c, const struct scenario *sc, struct er
             .mcs_max = (int)(d == RADIO_UL ? r->max_mcs_ul : r->max_mcs_dl),
             .dmrs_re_per_prb = (int)(d == RADIO_UL ? r->ul_dmrs_re : r->dl_dmrs_re),
             .layers = 1};
+        if (d == RADIO_UL && r->ul_special_symbols < r->ul_symbols) {
+            g.short_symbols = (int)r->ul_special_symbols;
+            g.short_dmrs_re = (int)r->ul_special_dmrs_re;
+        }
         const uint8_t *symbols = d == RADIO_UL ? c->frame.ul_symbols : c->frame.dl_symbols;
         for (int i = 0; i < c->frame.period; i++) {
             note_kind(&g, symbols[i]);
@@ -75,6 +93,14 @@ int cell_common_init(struct cell_common *c, const struct scenario *sc, struct er
         if (rc != 0)
             return rc;
     }
+    int rc = read_trace(&c->traces[RADIO_DL], &r->channel_dl, a, e);
+    rc = rc == 0 ? read_trace(&c->traces[RADIO_UL], &r->channel_ul, a, e) : rc;
+    if (rc != 0)
+        return rc;
+    /* FACTS 1: the gNB's ul_cqi counts half decibels. */
+    c->snr_step_db = 0.5;
+    if (r->channel.word == NULL && r->channel_ul.index == CHANNEL_TESTBED)
+        c->snr_step_db = ((const struct channel_testbed *)r->channel_ul.options)->step_db;
     nr_decay_init(&c->decay, r->pf_ewma);
     c->la = (struct nr_la_config){.start_mcs = (int)r->start_mcs,
                                   .min_mcs_up = 6,
@@ -150,6 +176,7 @@ void cell_act(struct cell *cell, int64_t slot, struct action action)
         return;
     }
     action.next = POOL_NONE;
+    action.epoch = cell->stage.world->radios[action.ue].epoch;
     *(struct action *)pool_at(&cell->actions, handle) = action;
     uint64_t place = (uint64_t)slot & (uint64_t)(cell->common->ring - 1);
     if (cell->ring_head[place] == POOL_NONE) {
@@ -215,7 +242,9 @@ static int64_t next_work(const struct cell *cell)
 
 static void act(struct cell *cell, const struct action *a)
 {
-    struct ue_radio *u = &cell->ues[a->ue];
+    struct ue_radio *u = &cell->stage.world->radios[a->ue];
+    if (a->epoch != u->epoch)
+        return; /* it has detached since, and may be another cell's */
     switch ((enum action_kind)a->kind) {
     case ACTION_SEND_UL:
         cell_ul_send(cell, u, a->process);
@@ -248,28 +277,28 @@ static void act(struct cell *cell, const struct action *a)
     }
 }
 
-/* What happened in the slot before, or from what the UEs had before this one: scheduling requests
- * that were sent, the blocks of this slot. */
-static bool is_old(const struct action *a)
+/* What UEs do with what they had before this slot: a scheduling request that was sent in the one
+ * before, a block that is built for this one. */
+static bool is_from_before(const struct action *a)
 {
-    return a->kind == ACTION_SEND_UL || a->kind == ACTION_SR;
+    return a->kind == ACTION_SR || a->kind == ACTION_SEND_UL;
 }
 
 /* Handles a slot's list: that first, then what becomes known now. So nothing hangs on when an
- * action was asked for, and what becomes known at a slot's beginning is seen by the UEs in the
- * next. */
+ * action was asked for, and what becomes known at a slot's beginning is seen by a UE in the next.
+ */
 static void act_all(struct cell *cell, uint32_t list)
 {
     for (uint32_t handle = list; handle != POOL_NONE;) {
         struct action a = *(struct action *)pool_at(&cell->actions, handle);
-        if (is_old(&a))
+        if (is_from_before(&a))
             act(cell, &a);
         handle = a.next;
     }
     for (uint32_t handle = list; handle != POOL_NONE;) {
         struct action a = *(struct action *)pool_at(&cell->actions, handle);
         pool_give(&cell->actions, handle);
-        if (!is_old(&a))
+        if (!is_from_before(&a))
             act(cell, &a);
         handle = a.next;
     }
@@ -322,7 +351,7 @@ static void cell_handle(struct entity *self, uint32_t kind, uint64_t arg)
 
 void cell_mark(struct cell *cell, enum radio_direction d, const struct ue_radio *u, bool active)
 {
-    uint64_t i = (uint64_t)(u - cell->ues);
+    uint32_t i = u->in_cell;
     if (active)
         cell->active[d][i / 64] |= 1ULL << i % 64;
     else
@@ -342,7 +371,7 @@ void cell_view_ue(struct cell *cell, struct ue_radio *u, enum radio_direction d,
         v->branch = s->parent >= 0 ? s->parent : slice;
         v->service = s->service;
     }
-    v->max_prb = cell->common->grid[d].n_prb;
+    v->max_prb = d == RADIO_UL ? cell_max_prb(cell, u) : cell->common->grid[d].n_prb;
     v->last_slot = u->d[d].last_slot;
     v->cqi = u->cqi;
     v->server_queue = server_waiting(w->servers[ue->server]);
@@ -355,14 +384,16 @@ static void cell_accept(struct stage *stage, enum stage_index index, uint32_t re
 {
     struct cell *cell = (struct cell *)stage;
     const struct request *r = world_request(stage->world, request);
-    struct ue_radio *u = &cell->ues[stage->world->ues[r->ue]->in_cell];
+    struct ue_radio *u = &stage->world->radios[r->ue];
     if (index == STAGE_RADIO_UL) {
         bool empty = stream_waiting(&u->d[RADIO_UL].stream) == 0;
         stream_enter(cell, u, RADIO_UL, request, bytes, flags);
-        if (empty)
+        if (empty && u->attached)
             cell_ul_arrival(cell, u);
     } else {
         stream_enter(cell, u, RADIO_DL, request, bytes, flags);
+        if (!u->attached)
+            return;
         cell_dl_mark(cell, u);
         if (!cell->visiting)
             cell_wake(cell);
@@ -370,19 +401,6 @@ static void cell_accept(struct stage *stage, enum stage_index index, uint32_t re
 }
 
 /* --- Making and ending ------------------------------------------------------------------------ */
-
-static void init_channel(struct channel *c, const struct json_choice *choice, uint64_t seed,
-                         uint32_t entity)
-{
-    if (choice->index == CHANNEL_AWGN) {
-        const struct channel_awgn *o = choice->options;
-        channel_init(c, CHANNEL_MODEL_CONSTANT, o->snr_db, 0.0, 1, seed, entity);
-    } else {
-        const struct channel_testbed *o = choice->options;
-        channel_init(c, CHANNEL_MODEL_GAUSSIAN, o->mean_snr_db, o->std_snr_db,
-                     llround(o->correlation_ms * 1e6), seed, entity);
-    }
-}
 
 static void sampler_handle(struct entity *self, uint32_t kind, uint64_t arg)
 {
@@ -393,8 +411,7 @@ static void sampler_handle(struct entity *self, uint32_t kind, uint64_t arg)
 }
 
 int cell_init(struct cell *cell, struct world *w, const struct cell_common *common,
-              uint32_t entity_id, uint32_t sampler_id, int index, const uint32_t *ues, uint32_t n,
-              struct err *e)
+              uint32_t entity_id, uint32_t sampler_id, int index, struct err *e)
 {
     memset(cell, 0, sizeof *cell);
     cell->stage.entity =
@@ -406,33 +423,29 @@ int cell_init(struct cell *cell, struct world *w, const struct cell_common *comm
     cell->common = common;
     cell->index = index;
     cell->id = ((const struct scenario_cell *)w->scenario->cells.items)[index].id;
-    cell->n_ues = n;
-    cell->words = (n + 63) / 64;
     cell->slot = -1;
     cell->armed = INT64_MAX;
     cell->sample_ns = llround(w->scenario->output.ran_records_ms * 1e6);
     cell->policy = radio_policies[common->config->policy.index];
 
-    size_t many = n > 0 ? n : 1;
     size_t ring = (size_t)common->ring;
-    cell->ues = calloc(many, sizeof *cell->ues);
-    cell->views = calloc(many, sizeof *cell->views);
-    cell->view_ue = calloc(many, sizeof *cell->view_ue);
-    cell->grants = calloc(many + (size_t)common->max_ues_per_slot, sizeof *cell->grants);
     cell->ring_head = malloc(2 * ring * sizeof *cell->ring_head);
     cell->ring_used = calloc(ring / 64, sizeof *cell->ring_used);
     size_t totals = 1 + (size_t)w->slices.n;
-    bool good = cell->ues != NULL && cell->views != NULL && cell->view_ue != NULL &&
-                cell->grants != NULL && cell->ring_head != NULL && cell->ring_used != NULL &&
-                pool_init(&cell->segments, sizeof(struct segment), 4 * (uint32_t)many) == 0 &&
-                pool_init(&cell->actions, sizeof(struct action), 8 * (uint32_t)many) == 0;
+    bool good = cell->ring_head != NULL && cell->ring_used != NULL &&
+                pool_init(&cell->segments, sizeof(struct segment), 16) == 0 &&
+                pool_init(&cell->actions, sizeof(struct action), 64) == 0;
+    if (common->config->retx_in_slices) {
+        cell->retx_prb = calloc(totals, sizeof *cell->retx_prb);
+        good = good && cell->retx_prb != NULL;
+    }
     for (int d = 0; d < 2 && good; d++) {
-        cell->active[d] = calloc(cell->words + 1, sizeof *cell->active[d]);
         cell->totals[d] = calloc(totals, sizeof *cell->totals[d]);
-        good = cell->active[d] != NULL && cell->totals[d] != NULL;
+        good = cell->totals[d] != NULL;
+        cell->trees[d] = slice_control_of(w, index, (enum radio_direction)d);
         if (good && cell->policy->create != NULL) {
             cell->policy_state[d] = cell->policy->create(common->config->policy.options,
-                                                         common->grid[d].n_prb, &w->slices);
+                                                         common->grid[d].n_prb, cell->trees[d]);
             good = cell->policy_state[d] != NULL;
         }
     }
@@ -443,29 +456,11 @@ int cell_init(struct cell *cell, struct world *w, const struct cell_common *comm
     cell->ring_tail = cell->ring_head + ring;
     for (size_t i = 0; i < ring; i++)
         cell->ring_head[i] = POOL_NONE;
-    for (uint32_t i = 0; i < n; i++) {
-        struct ue_radio *u = &cell->ues[i];
-        u->ue = ues[i];
-        u->cqi_report = -1;
-        for (int d = 0; d < 2; d++) {
-            struct ue_direction *ud = &u->d[d];
-            ud->stream.head = POOL_NONE;
-            ud->last_slot = -1;
-            ud->free_mask = (uint16_t)((1u << common->config->harq_processes) - 1u);
-            nr_la_init(&ud->la, &common->la);
-            init_channel(&ud->channel,
-                         d == RADIO_UL ? &common->config->channel_ul : &common->config->channel_dl,
-                         w->seed, 2 * u->ue + (uint32_t)d);
-        }
-    }
     return 0;
 }
 
 void cell_free(struct cell *cell)
 {
-    for (uint32_t i = 0; cell->ues != NULL && i < cell->n_ues; i++)
-        for (int d = 0; d < 2; d++)
-            stream_free(&cell->ues[i].d[d].stream);
     for (int d = 0; d < 2; d++) {
         if (cell->policy_state[d] != NULL && cell->policy->destroy != NULL)
             cell->policy->destroy(cell->policy_state[d]);
@@ -478,6 +473,7 @@ void cell_free(struct cell *cell)
     free(cell->grants);
     free(cell->ring_head);
     free(cell->ring_used);
+    free(cell->retx_prb);
     pool_free(&cell->segments);
     pool_free(&cell->actions);
     memset(cell, 0, sizeof *cell);

@@ -19,7 +19,8 @@
  * nothing, so that visiting every slot gives the same results.
  *
  * Invariants (tests/sim/cell.c):
- *   C1 PRB granted in a slot and direction never exceed the carrier;
+ *   C1 PRB granted in a slot and direction never exceed the carrier, but for blocks that a policy
+ *      places itself (oai-willm), which may cover one another;
  *   C2 a UE has at most one transport block per slot and direction;
  *   C3 bytes delivered in order and exactly once;
  *   C4 skipping idle slots changes no row;
@@ -69,9 +70,11 @@ struct cell_common {
     int64_t ring; /* slots that an action may lie ahead; a power of two */
     int32_t dl_min_prb;
     int32_t max_ues_per_slot;
-    int32_t tb_header_bytes;      /* MAC and RLC headers in a transport block */
-    int64_t packet_payload_bytes; /* application bytes in a full IP packet */
-    int64_t packet_header_bytes;  /* IP, L4, SDAP and PDCP headers per packet on the air */
+    double snr_step_db;             /* of the SNR that is reported; 0: none */
+    struct channel_trace traces[2]; /* snr-trace, by direction */
+    int32_t tb_header_bytes;        /* MAC and RLC headers in a transport block */
+    int64_t packet_payload_bytes;   /* application bytes in a full IP packet */
+    int64_t packet_header_bytes;    /* IP, L4, SDAP and PDCP headers per packet on the air */
 };
 
 enum harq_state { HARQ_FREE, HARQ_GRANTED, HARQ_IN_FLIGHT, HARQ_WAIT_RETX };
@@ -135,7 +138,8 @@ struct ue_direction {
     struct nr_la la;
     struct nr_thr thr;
     uint64_t rounds[CELL_ROUNDS_MAX];   /* transmissions by round */
-    int64_t last_slot;                  /* last scheduled (of the transmission), -1 */
+    int64_t last_slot;                  /* last scheduled (of the transmission), -1;
+                                           INT64_MAX: not attached */
     uint16_t free_mask;                 /* free HARQ processes */
     uint16_t retx_mask;                 /* processes in WAIT_RETX */
     int32_t current_bytes, current_prb; /* last transmission: the testbed's *_current_* columns */
@@ -144,9 +148,15 @@ struct ue_direction {
     int last_mcs;
 };
 
+/* A UE's radio. The world has one per UE; cells list those that are theirs (cell_attach.c). */
 struct ue_radio {
-    uint32_t ue; /* world-wide */
+    uint32_t ue;       /* world-wide */
+    struct cell *cell; /* whose it is */
+    uint32_t in_cell;  /* its place there */
+    uint32_t epoch;    /* detachments so far: actions of an earlier one are void */
+    bool attached;
     struct ue_direction d[2];
+    struct channel headroom; /* power headroom that is reported, dB */
     /* uplink only */
     int64_t estimate;    /* gNB's idea of the UE's buffer */
     int64_t sched_bytes; /* granted and not yet decoded */
@@ -175,7 +185,8 @@ struct action {
     uint8_t kind;
     uint8_t process;
     uint8_t direction;
-    uint32_t ue;        /* index in the cell */
+    uint32_t ue;        /* world-wide */
+    uint32_t epoch;     /* of the UE when it was asked for */
     uint32_t next;      /* in the ring's list */
     struct range range; /* RLC: what was lost */
 };
@@ -190,15 +201,17 @@ struct cell {
     const struct cell_common *common;
     int index;
     const char *id;
-    struct ue_radio *ues;
-    uint32_t n_ues;
+    struct ue_radio **ues; /* ascending by world index */
+    uint32_t n_ues, room;
     uint64_t *active[2]; /* bitsets of UEs that may be scheduled, by direction */
-    uint32_t words;
+    uint32_t words;      /* that n_ues need */
     const struct radio_policy *policy;
     void *policy_state[2];
-    struct radio_ue_view *views; /* [n_ues] */
-    uint32_t *view_ue;           /* [n_ues] whose view it is */
-    struct radio_grant *grants;  /* [n_ues] */
+    const struct slice_tree *trees[2]; /* the slices' shares in force, by direction */
+    int32_t *retx_prb;                 /* [slices] of the slot being planned; NULL: not counted */
+    struct radio_ue_view *views;       /* [room] */
+    uint32_t *view_ue;                 /* [room] whose view it is */
+    struct radio_grant *grants;        /* [room + max_ues_per_slot] */
     struct pool segments, actions;
     uint32_t *ring_head, *ring_tail; /* [common->ring] lists of actions by slot */
     uint64_t *ring_used;             /* bitmap over the ring */
@@ -212,13 +225,14 @@ struct cell {
     int64_t sample_ns;             /* 0: off */
 };
 
-int cell_common_init(struct cell_common *c, const struct scenario *sc, struct err *e);
+/* Recorded channels live in the arena. */
+int cell_common_init(struct cell_common *c, const struct scenario *sc, struct arena *a,
+                     struct err *e);
 void cell_common_free(struct cell_common *c);
 
-/* A cell for `ues[0..n)` (world indices, ascending). Returns 0 or an error. */
+/* A cell without UEs. Returns 0 or an error. */
 int cell_init(struct cell *cell, struct world *w, const struct cell_common *common,
-              uint32_t entity_id, uint32_t sampler_id, int index, const uint32_t *ues, uint32_t n,
-              struct err *e);
+              uint32_t entity_id, uint32_t sampler_id, int index, struct err *e);
 void cell_free(struct cell *cell);
 
 /* Asks for the first event (idle grants, RAN samples). */
@@ -226,6 +240,19 @@ void cell_start(struct cell *cell);
 
 /* Writes the totals of the run. */
 void cell_finish(struct cell *cell);
+
+/* cell_attach.c */
+void radio_init(struct ue_radio *u, const struct cell_common *k, uint64_t seed, uint32_t ue);
+void radio_free(struct ue_radio *u);
+/* Makes a detached UE one of the cell's; its streams come from the cell that it left. Returns 0 or
+ * ERR_MEMORY. */
+int cell_join(struct cell *cell, struct ue_radio *u);
+/* Takes a detached UE out of its cell; cell_join() is next. */
+void cell_leave(struct ue_radio *u);
+/* The UE may send and receive from now on. The caller wakes the cell. */
+void cell_attach(struct ue_radio *u);
+/* Drops what is under way; see the file's head. */
+void cell_detach(struct ue_radio *u);
 
 /* --- Between the files of the cell ------------------------------------------------------------ */
 
@@ -273,11 +300,17 @@ void cell_view_ue(struct cell *cell, struct ue_radio *u, enum radio_direction d,
                   struct radio_ue_view *v);
 
 /* cell_block.c */
+/* Downlink SNR of the whole carrier in a slot that has begun, as CQI reports measure it. */
+double cell_wideband_snr_db(struct cell *cell, struct ue_radio *u, int64_t slot);
+/* Power headroom on one PRB in dB, and the most PRB that it allows at the target SNR. */
+double cell_headroom_db(struct cell *cell, struct ue_radio *u, int64_t t_ns);
+int32_t cell_max_prb(struct cell *cell, struct ue_radio *u);
 /* One transmission of a block in `slot`: true when it does not decode. */
 bool cell_transmission_fails(struct cell *cell, struct ue_radio *u, enum radio_direction d,
                              struct harq *h, int64_t slot);
 /* Counts a transmission, for the cell and for its slice. */
-void cell_count(struct cell *cell, enum radio_direction d, const struct harq *h);
+void cell_count(struct cell *cell, const struct ue_radio *u, enum radio_direction d,
+                const struct harq *h);
 void cell_count_payload(struct cell *cell, enum radio_direction d, int slice, int64_t bytes);
 /* After the last round: frees the process and hands what it carried to RLC. */
 void cell_block_lost(struct cell *cell, struct ue_radio *u, enum radio_direction d,

@@ -2,9 +2,11 @@
  * becomes of it after the last round. See cell.h. */
 #include <assert.h>
 #include <math.h>
+#include <string.h>
 
 #include "base/draw.h"
 #include "base/units.h"
+#include "sim/air.h"
 #include "sim/cell.h"
 #include "sim/scenario.h"
 #include "sim/world.h"
@@ -13,23 +15,86 @@
 #define CELL_SUBBANDS 16
 /* Above code rate 0.95 a UE need not decode (38.214 5.1.3). */
 #define MAX_RATE_X10240 9728
+/* Modulation whose mutual information stands for a whole carrier. Assumed: 16QAM, the middle one.
+ */
+#define CQI_QM 4
 
 /* --- Transmission ------------------------------------------------------------------------------
  */
 
-bool cell_transmission_fails(struct cell *cell, struct ue_radio *u, enum radio_direction d,
-                             struct harq *h, int64_t slot)
+double cell_wideband_snr_db(struct cell *cell, struct ue_radio *u, int64_t slot)
+{
+    struct air *air = cell->stage.world->air;
+    if (air == NULL)
+        return channel_snr_db(&u->d[RADIO_DL].channel, slot * cell->common->frame.slot_ns);
+    struct air_block b = {.cell = cell->index,
+                          .ue = u->ue,
+                          .direction = RADIO_DL,
+                          .slot = slot,
+                          .qm = CQI_QM,
+                          .n_prb = cell->common->grid[RADIO_DL].n_prb};
+    return air_sinr_db(air, &b);
+}
+
+double cell_headroom_db(struct cell *cell, struct ue_radio *u, int64_t t_ns)
+{
+    struct air *air = cell->stage.world->air;
+    return air != NULL ? air_headroom_db(air, cell->index, u->ue, t_ns)
+                       : channel_snr_db(&u->headroom, t_ns);
+}
+
+int32_t cell_max_prb(struct cell *cell, struct ue_radio *u)
 {
     const struct cell_common *k = cell->common;
-    struct ue_direction *ud = &u->d[d];
-    double snr = channel_snr_db(&ud->channel, slot * k->frame.slot_ns);
+    int32_t most = k->grid[RADIO_UL].n_prb;
+    if (cell->stage.world->air == NULL)
+        return most;
+    double prb = floor(ratio_of_db(cell_headroom_db(cell, u, cell->slot * k->frame.slot_ns)));
+    /* The smallest grant is always possible: then the SNR falls below the target. */
+    int32_t least = (int32_t)k->config->min_grant_prb;
+    return prb >= most ? most : prb <= least ? least : (int32_t)prb;
+}
+
+static double transmission_snr_db(struct cell *cell, struct ue_radio *u, enum radio_direction d,
+                                  const struct harq *h, int64_t slot)
+{
+    const struct cell_common *k = cell->common;
+    struct air *air = cell->stage.world->air;
+    if (air != NULL) {
+        struct air_block b = {.cell = cell->index,
+                              .ue = u->ue,
+                              .direction = d,
+                              .slot = slot,
+                              .qm = k->grid[d].qm[h->mcs],
+                              .prb_start = h->prb_start,
+                              .n_prb = h->n_prb};
+        return air_sinr_db(air, &b);
+    }
+    double snr = channel_snr_db(&u->d[d].channel, slot * k->frame.slot_ns);
     if (d == RADIO_UL) {
         /* One power amplifier: past its headroom each PRB gets less. */
         double over = db_of_ratio(h->n_prb) - k->config->ul_power_headroom_db;
         if (over > 0.0)
             snr -= over;
     }
-    ud->last_snr_x10 = 5 * (int)lround(2.0 * snr); /* reported in steps of 0.5 dB */
+    return snr;
+}
+
+/* Tenths of a dB, in the steps that are reported. */
+static int reported(const struct cell_common *k, double snr_db)
+{
+    double step = k->snr_step_db;
+    double db = step > 0.0 ? step * (double)lround(snr_db / step) : snr_db;
+    return (int)lround(10.0 * db);
+}
+
+bool cell_transmission_fails(struct cell *cell, struct ue_radio *u, enum radio_direction d,
+                             struct harq *h, int64_t slot)
+{
+    const struct cell_common *k = cell->common;
+    struct ue_direction *ud = &u->d[d];
+    double snr = transmission_snr_db(cell, u, d, h, slot);
+    ud->last_snr_x10 = reported(k, snr);
     ud->rounds[h->round < CELL_ROUNDS_MAX ? h->round : CELL_ROUNDS_MAX - 1]++;
     double effective = snr;
     if (h->round == 0) {
@@ -85,8 +150,11 @@ static void count(struct cell_totals *t, const struct harq *h)
     }
 }
 
-void cell_count(struct cell *cell, enum radio_direction d, const struct harq *h)
+void cell_count(struct cell *cell, const struct ue_radio *u, enum radio_direction d,
+                const struct harq *h)
 {
+    if (cell->stage.world->air != NULL)
+        air_sent(cell->stage.world->air, cell->index, u->ue, d, cell->slot, h->n_prb);
     count(&cell->totals[d][0], h);
     if (h->slice >= 0)
         count(&cell->totals[d][1 + h->slice], h);
@@ -112,7 +180,7 @@ void cell_block_lost(struct cell *cell, struct ue_radio *u, enum radio_direction
         cell_act(cell, cell->slot + cell->common->rlc_slots,
                  (struct action){.kind = ACTION_RLC,
                                  .direction = (uint8_t)d,
-                                 .ue = (uint32_t)(u - cell->ues),
+                                 .ue = u->ue,
                                  .range = {h->start, h->start + h->payload}});
 }
 
@@ -158,28 +226,55 @@ int cell_plan_retx(struct cell *cell, struct cell_plan *plan, enum radio_directi
     return process;
 }
 
+/* Bits of the PRB of a block that lie in a word of 64. */
+static uint64_t prb_bits(const struct harq *h, int word)
+{
+    int begin = h->prb_start > 64 * word ? h->prb_start - 64 * word : 0;
+    int end = h->prb_start + h->n_prb - 64 * word;
+    uint64_t below_end = end < 64 ? (1ULL << end) - 1 : ~0ULL;
+    return below_end & ~0ULL << begin;
+}
+
 void cell_plan_close(struct cell_plan *plan)
 {
-    if (plan->n < 2) {
-        if (plan->n == 1)
-            plan->blocks[0]->overlap_prb = 0;
-        return;
-    }
     uint64_t once[CELL_PRB_WORDS] = {0};
     uint64_t twice[CELL_PRB_WORDS] = {0};
-    for (int32_t i = 0; i < plan->n; i++)
-        for (int prb = plan->blocks[i]->prb_start;
-             prb < plan->blocks[i]->prb_start + plan->blocks[i]->n_prb; prb++) {
-            uint64_t bit = 1ULL << prb % 64;
-            twice[prb / 64] |= once[prb / 64] & bit;
-            once[prb / 64] |= bit;
-        }
     for (int32_t i = 0; i < plan->n; i++) {
         struct harq *h = plan->blocks[i];
         h->overlap_prb = 0;
-        for (int prb = h->prb_start; prb < h->prb_start + h->n_prb; prb++)
-            h->overlap_prb = (int16_t)(h->overlap_prb + (int)(twice[prb / 64] >> prb % 64 & 1));
+        for (int word = h->prb_start / 64; word <= (h->prb_start + h->n_prb - 1) / 64; word++) {
+            uint64_t bits = prb_bits(h, word);
+            twice[word] |= once[word] & bits;
+            once[word] |= bits;
+        }
     }
+    if ((twice[0] | twice[1] | twice[2] | twice[3] | twice[4]) == 0)
+        return;
+    for (int32_t i = 0; i < plan->n; i++) {
+        struct harq *h = plan->blocks[i];
+        for (int word = h->prb_start / 64; word <= (h->prb_start + h->n_prb - 1) / 64; word++)
+            h->overlap_prb =
+                (int16_t)(h->overlap_prb + __builtin_popcountll(twice[word] & prb_bits(h, word)));
+    }
+}
+
+/* PRB of the retransmissions in a plan, by slice and for branches with their fruits'. */
+static const int32_t *count_retx(struct cell *cell, const struct cell_plan *plan)
+{
+    const struct slice_tree *tree = &cell->stage.world->slices;
+    if (cell->retx_prb == NULL)
+        return NULL;
+    memset(cell->retx_prb, 0, (size_t)tree->n * sizeof *cell->retx_prb);
+    for (int32_t i = 0; i < plan->n; i++) {
+        const struct harq *h = plan->blocks[i];
+        if (h->slice < 0)
+            continue;
+        cell->retx_prb[h->slice] += h->n_prb;
+        int branch = tree->slices[h->slice].parent;
+        if (branch >= 0)
+            cell->retx_prb[branch] += h->n_prb;
+    }
+    return cell->retx_prb;
 }
 
 int32_t cell_ask_policy(struct cell *cell, struct cell_plan *plan, enum radio_direction d,
@@ -191,7 +286,8 @@ int32_t cell_ask_policy(struct cell *cell, struct cell_plan *plan, enum radio_di
                               .n_prb = plan->carrier_prb - plan->used,
                               .min_grant_prb = min_prb,
                               .max_grants = plan->grants_left,
-                              .slices = &cell->stage.world->slices,
+                              .retx_prb = count_retx(cell, plan),
+                              .slices = cell->trees[d],
                               .ues = cell->views,
                               .n_ues = n};
     if (n == 0 || view.n_prb < min_prb || view.max_grants == 0)
@@ -216,7 +312,7 @@ struct harq *cell_new_block(struct cell *cell, struct cell_plan *plan, enum radi
                             const struct radio_grant *grant, int kind, uint8_t *process)
 {
     const struct radio_ue_view *v = &cell->views[grant->ue];
-    struct ue_direction *ud = &cell->ues[cell->view_ue[grant->ue]].d[d];
+    struct ue_direction *ud = &cell->ues[cell->view_ue[grant->ue]]->d[d];
     *process = (uint8_t)__builtin_ctz(ud->free_mask);
     ud->free_mask = (uint16_t)(ud->free_mask & ~(1u << *process));
     struct harq *h = &ud->harq[*process];

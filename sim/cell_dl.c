@@ -17,8 +17,7 @@ int cell_dl_cqi(struct cell *cell, struct ue_radio *u, int64_t slot)
     int64_t report = slot / cell->common->cqi_slots;
     if (report != u->cqi_report) {
         int64_t measured = report * cell->common->cqi_slots;
-        double snr =
-            channel_snr_db(&u->d[RADIO_DL].channel, measured * cell->common->frame.slot_ns);
+        double snr = cell_wideband_snr_db(cell, u, measured);
         const struct scenario_radio *c = cell->common->config;
         u->cqi = nr_cqi_of_snr((enum nr_decoder)c->decoder, (int)c->mcs_table_dl, snr,
                                cell->common->grid[RADIO_DL].n_prb);
@@ -39,8 +38,8 @@ static void transmit(struct cell *cell, struct ue_radio *u, uint8_t process)
     d->current_prb = h->n_prb;
     d->last_mcs = h->mcs;
     nr_thr_add(&d->thr, &k->decay, nr_frame_dl_index(&k->frame, cell->slot), h->tb_bytes);
-    cell_count(cell, RADIO_DL, h);
-    struct action a = {.kind = ACTION_END_DL, .process = process, .ue = (uint32_t)(u - cell->ues)};
+    cell_count(cell, u, RADIO_DL, h);
+    struct action a = {.kind = ACTION_END_DL, .process = process, .ue = u->ue};
     cell_act(cell, cell->slot + 1, a);
     a.kind = ACTION_ACK_DL;
     cell_act(cell, nr_frame_next_ul(&k->frame, cell->slot + k->config->k1_slots) + 1, a);
@@ -105,14 +104,14 @@ void cell_dl_schedule(struct cell *cell)
 
     for (uint32_t word = 0; word < cell->words; word++) {
         for (uint64_t bits = cell->active[RADIO_DL][word]; bits != 0; bits &= bits - 1) {
-            struct ue_radio *u = &cell->ues[word * 64 + (uint32_t)__builtin_ctzll(bits)];
+            struct ue_radio *u = cell->ues[word * 64 + (uint32_t)__builtin_ctzll(bits)];
             struct ue_direction *d = &u->d[RADIO_DL];
             if (d->retx_mask != 0) {
                 int process = cell_plan_retx(cell, &plan, RADIO_DL, d, kind);
                 if (process >= 0)
                     transmit(cell, u, (uint8_t)process);
             } else if (stream_waiting(&d->stream) > 0 && d->free_mask != 0) {
-                cell->view_ue[n] = (uint32_t)(u - cell->ues);
+                cell->view_ue[n] = u->in_cell;
                 fill_view(cell, u, &cell->views[n++], kind);
             }
         }
@@ -121,7 +120,7 @@ void cell_dl_schedule(struct cell *cell)
     for (int32_t i = 0; i < n_grants; i++) {
         uint8_t process;
         struct harq *h = cell_new_block(cell, &plan, RADIO_DL, &cell->grants[i], kind, &process);
-        struct ue_radio *u = &cell->ues[cell->view_ue[cell->grants[i].ue]];
+        struct ue_radio *u = cell->ues[cell->view_ue[cell->grants[i].ue]];
         int64_t room = h->tb_bytes > k->tb_header_bytes ? h->tb_bytes - k->tb_header_bytes : 0;
         h->payload = (int32_t)stream_take(&u->d[RADIO_DL].stream, room, &h->start);
         h->padding = (int32_t)(room - h->payload);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "sim/air.h"
 #include "sim/cell.h"
 #include "sim/scenario.h"
 #include "sim/ue.h"
@@ -14,8 +15,10 @@
 /* Assumed: RNTIs are handed out from the first value that 38.321 table 7.1-1 leaves to C-RNTI and
  * that no common search space of the testbed uses. */
 #define FIRST_RNTI 0x1001
+/* UE pMax of the testbed, FACTS 1. */
+#define UE_POWER_DBM 20
 
-static void sample_ue(struct cell *cell, const struct ue_radio *u, int64_t slot, int number)
+static void sample_ue(struct cell *cell, struct ue_radio *u, int64_t slot, int number)
 {
     struct world *w = cell->stage.world;
     const struct cell_common *k = cell->common;
@@ -26,10 +29,11 @@ static void sample_ue(struct cell *cell, const struct ue_radio *u, int64_t slot,
     const struct slice *fruit = NULL;
     const struct slice *branch = NULL;
     if (slice >= 0) {
-        branch = &w->slices.slices[slice];
+        /* In mode separated each direction has shares of its own. Ours to choose: the uplink's. */
+        branch = &cell->trees[RADIO_UL]->slices[slice];
         if (branch->parent >= 0) {
             fruit = branch;
-            branch = &w->slices.slices[fruit->parent];
+            branch = &cell->trees[RADIO_UL]->slices[fruit->parent];
         }
     }
     struct ran_record row = {
@@ -43,8 +47,9 @@ static void sample_ue(struct cell *cell, const struct ue_radio *u, int64_t slot,
         .ue_number = number,
         .dl_throughput = nr_thr_at(&dl->thr, &k->decay, nr_frame_dl_index(&k->frame, slot)),
         .ul_throughput = nr_thr_at(&ul->thr, &k->decay, nr_frame_ul_index(&k->frame, slot)),
-        .ph_db = lround(k->config->ul_power_headroom_db),
-        .pcmax_dbm = 20, /* UE pMax of the testbed, FACTS 1 */
+        /* A phone that is not attached reports none: 0, as in the recording. */
+        .ph_db = u->attached ? lround(cell_headroom_db(cell, u, world_now(w))) : 0,
+        .pcmax_dbm = UE_POWER_DBM,
         .avg_rsrp_dbm = RECORD_NO_INT,
         .cqi = u->cqi_report >= 0 ? u->cqi : RECORD_NO_INT,
         .ri = 1, /* 1T1R, FACTS 1 */
@@ -66,6 +71,10 @@ static void sample_ue(struct cell *cell, const struct ue_radio *u, int64_t slot,
         .secondary_slice_min_pct = fruit != NULL ? 100.0 * fruit->min_ratio : NAN,
         .pusch_snr_x10 = ul->rounds[0] > 0 ? ul->last_snr_x10 : RECORD_NO_INT,
         .slice_id = slice >= 0 ? w->slices.slices[slice].id : NULL};
+    if (w->air != NULL) {
+        row.pcmax_dbm = lround(w->air->geometry.config.ue_power_dbm);
+        row.avg_rsrp_dbm = lround(air_rsrp_dbm(w->air, cell->index, u->ue, world_now(w)));
+    }
     int rc = w->sink->ran(w->sink->self, &row);
     if (rc != 0 && w->sink_error == 0)
         w->sink_error = rc;
@@ -78,7 +87,7 @@ void cell_sample(struct cell *cell)
         return;
     int64_t slot = world_now(w) / cell->common->frame.slot_ns;
     for (uint32_t i = 0; i < cell->n_ues; i++)
-        sample_ue(cell, &cell->ues[i], slot, (int)i + 1);
+        sample_ue(cell, cell->ues[i], slot, (int)i + 1);
 }
 
 void cell_finish(struct cell *cell)

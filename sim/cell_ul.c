@@ -22,10 +22,20 @@ void cell_ul_mark(struct cell *cell, struct ue_radio *u)
     cell_mark(cell, RADIO_UL, u, ul_wanted(u) || u->d[RADIO_UL].retx_mask != 0);
 }
 
+/* From when the wait for an idle grant counts. Attachment marks UEs by slots that no block has
+ * (cell_attach.c). */
+static int64_t idle_since(const struct cell *cell, const struct ue_radio *u)
+{
+    int64_t last = u->d[RADIO_UL].last_slot;
+    if (!cell->common->config->idle_grant_by_frame || last < 0 || last == INT64_MAX)
+        return last;
+    return nr_frame_idle_since(&cell->common->frame, last);
+}
+
 static bool idle_grant_due(const struct cell *cell, const struct ue_radio *u, int64_t ul_slot)
 {
     int64_t wait = cell->common->idle_grant_slots;
-    return wait > 0 && ul_slot - u->d[RADIO_UL].last_slot >= wait;
+    return wait > 0 && ul_slot - idle_since(cell, u) >= wait;
 }
 
 int64_t cell_ul_idle_due(const struct cell *cell)
@@ -33,9 +43,10 @@ int64_t cell_ul_idle_due(const struct cell *cell)
     if (cell->common->idle_grant_slots == 0)
         return INT64_MAX;
     int64_t due = INT64_MAX;
-    for (uint32_t i = 0; i < cell->n_ues; i++)
-        if (cell->ues[i].d[RADIO_UL].last_slot < due)
-            due = cell->ues[i].d[RADIO_UL].last_slot;
+    for (uint32_t i = 0; i < cell->n_ues; i++) {
+        int64_t since = idle_since(cell, cell->ues[i]);
+        due = since < due ? since : due;
+    }
     return due == INT64_MAX ? due : due + cell->common->idle_grant_slots;
 }
 
@@ -59,8 +70,7 @@ static int64_t sr_occasion(const struct cell *cell, int64_t slot)
 static void send_sr(struct cell *cell, struct ue_radio *u, int64_t slot)
 {
     u->sr_known_slot = sr_occasion(cell, slot) + 1;
-    cell_act(cell, u->sr_known_slot,
-             (struct action){.kind = ACTION_SR, .ue = (uint32_t)(u - cell->ues)});
+    cell_act(cell, u->sr_known_slot, (struct action){.kind = ACTION_SR, .ue = u->ue});
 }
 
 /* Data and no grant to report it with: a regular BSR is triggered, and with it a scheduling
@@ -87,7 +97,7 @@ static void start_bsr_timer(struct cell *cell, struct ue_radio *u, int64_t slot)
         return;
     u->bsr_timer = true;
     cell_act(cell, slot + cell->common->bsr_retx_slots,
-             (struct action){.kind = ACTION_BSR, .ue = (uint32_t)(u - cell->ues)});
+             (struct action){.kind = ACTION_BSR, .ue = u->ue});
 }
 
 void cell_ul_bsr_timer(struct cell *cell, struct ue_radio *u)
@@ -148,7 +158,7 @@ void cell_ul_send(struct cell *cell, struct ue_radio *u, uint8_t process)
     d->current_bytes = h->tb_bytes;
     d->current_prb = h->n_prb;
     d->last_mcs = h->mcs;
-    cell_count(cell, RADIO_UL, h);
+    cell_count(cell, u, RADIO_UL, h);
     /* Charged to the request while its upload lasts; acknowledgements that come after are not. */
     struct request *r =
         h->request != POOL_NONE ? world_request(cell->stage.world, h->request) : NULL;
@@ -158,8 +168,7 @@ void cell_ul_send(struct cell *cell, struct ue_radio *u, uint8_t process)
         r->ul_blocks++;
     }
     cell_act(cell, cell->slot + 1,
-             (struct action){
-                 .kind = ACTION_END_UL, .process = process, .ue = (uint32_t)(u - cell->ues)});
+             (struct action){.kind = ACTION_END_UL, .process = process, .ue = u->ue});
 }
 
 /* --- The gNB ---------------------------------------------------------------------------------- */
@@ -216,8 +225,7 @@ static void grant(struct cell *cell, struct ue_radio *u, uint8_t process, int64_
     nr_thr_add(&d->thr, &cell->common->decay, nr_frame_ul_index(&cell->common->frame, ul_slot),
                h->tb_bytes);
     cell_act(cell, ul_slot,
-             (struct action){
-                 .kind = ACTION_SEND_UL, .process = process, .ue = (uint32_t)(u - cell->ues)});
+             (struct action){.kind = ACTION_SEND_UL, .process = process, .ue = u->ue});
     cell_ul_mark(cell, u);
 }
 
@@ -260,7 +268,7 @@ void cell_ul_schedule(struct cell *cell, int64_t ul_slot)
             bits = word + 1 < cell->words || cell->n_ues % 64 == 0 ? ~0ULL
                                                                    : (1ULL << cell->n_ues % 64) - 1;
         for (; bits != 0; bits &= bits - 1) {
-            struct ue_radio *u = &cell->ues[word * 64 + (uint32_t)__builtin_ctzll(bits)];
+            struct ue_radio *u = cell->ues[word * 64 + (uint32_t)__builtin_ctzll(bits)];
             struct ue_direction *d = &u->d[RADIO_UL];
             if (d->retx_mask != 0) {
                 /* One block per UE and slot, retransmissions first. */
@@ -270,7 +278,7 @@ void cell_ul_schedule(struct cell *cell, int64_t ul_slot)
                 continue;
             }
             if (d->free_mask != 0 && (ul_wanted(u) || idle_grant_due(cell, u, ul_slot))) {
-                cell->view_ue[n] = (uint32_t)(u - cell->ues);
+                cell->view_ue[n] = u->in_cell;
                 fill_view(cell, u, &cell->views[n++], kind, ul_slot);
             }
         }
@@ -280,7 +288,7 @@ void cell_ul_schedule(struct cell *cell, int64_t ul_slot)
     for (int32_t i = 0; i < n_grants; i++) {
         uint8_t process;
         struct harq *h = cell_new_block(cell, &plan, RADIO_UL, &cell->grants[i], kind, &process);
-        struct ue_radio *u = &cell->ues[cell->view_ue[cell->grants[i].ue]];
+        struct ue_radio *u = cell->ues[cell->view_ue[cell->grants[i].ue]];
         u->sched_bytes += h->tb_bytes;
         u->sr_seen = false;
         grant(cell, u, process, ul_slot);

@@ -212,6 +212,27 @@ struct gpu_record {
     RECORD_GPU_FIELDS(RECORD_MEMBER)
 };
 
+/* Shares in force in radio.mode "separated" (docs/models/slicing.md): a row per slice and direction
+ * when a decision comes into force, and one at the end of a period, when it is oldest. */
+#define RECORD_DECISION_FIELDS(X)                                                                  \
+    X(INT, time_ns, "time of the row", "ns")                                                       \
+    X(INT, age_ns, "age of the state that was decided of", "ns")                                   \
+    X(TEXT, cell, "cell", "")                                                                      \
+    X(TEXT, direction, "ul or dl", "")                                                             \
+    X(TEXT, slice_id, "slice whose UEs ask; NULL: UEs without one", "")                            \
+    X(INT, demand_bytes, "bytes that its UEs have waiting now", "bytes")                           \
+    X(REAL, rate, "what the share in force carries of them", "bytes per s")                        \
+    X(REAL, decided_share, "what the engine decided of that state", "of the carrier")              \
+    X(REAL, share, "what is in force now", "of the carrier")                                       \
+    X(REAL, optimal_share, "the exact optimum of the state now", "of the carrier")                 \
+    X(REAL, gap, "loss of all slices in force against that optimum, NULL: none asks", "fraction")  \
+    X(REAL, solver_gap, "loss of the engine's answer against the exact optimum of its state",      \
+      "fraction")
+
+struct decision_record {
+    RECORD_DECISION_FIELDS(RECORD_MEMBER)
+};
+
 /* Takes rows. Each function returns 0 or an error code that stops the run; NULL members mean
  * "not wanted" and are not called. Text is copied by the sink before it returns. */
 struct record_sink {
@@ -222,6 +243,7 @@ struct record_sink {
     int (*server)(void *self, const struct server_record *row);
     int (*cell)(void *self, const struct cell_record *row);
     int (*gpu)(void *self, const struct gpu_record *row);
+    int (*decision)(void *self, const struct decision_record *row);
 };
 
 #endif

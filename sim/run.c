@@ -3,7 +3,9 @@
 
 #include "base/units.h"
 #include "sim/cell.h"
+#include "sim/handover.h"
 #include "sim/server.h"
+#include "sim/slice_control.h"
 #include "sim/ue.h"
 #include "sim/world.h"
 
@@ -71,6 +73,10 @@ int run_scenario(const struct scenario *sc, const struct run_options *options,
         cell_start(w.cells[i]);
     for (uint32_t i = 0; i < w.n_ues; i++)
         ue_start(w.ues[i]);
+    if (w.handover != NULL)
+        handover_start(w.handover);
+    if (w.control != NULL)
+        slice_control_start(w.control);
 
     rc = advance(&w, options, w.end_ns, e);
     if (rc == 0)

@@ -14,6 +14,7 @@
 #include "models/llm.h"
 #include "sched/slice.h"
 #include "sim/scenario_tables.h"
+#include "sim/slice_control.h"
 
 #define DATA_PREFIX  "$WILLMSIM_DATA/"
 #define DATA_DEFAULT "../shared/data"
@@ -424,6 +425,7 @@ static int check_scenario(struct scenario *sc, struct err *e)
     int rc = check_name(&c);
     rc = rc == 0 ? check_cells(&c) : rc;
     rc = rc == 0 ? (sc->slices.rrm_policy[0] != '\0' ? read_rrm(&c) : check_tree(&c)) : rc;
+    rc = rc == 0 ? slice_control_check(sc, e) : rc;
     rc = rc == 0 ? check_servers(&c) : rc;
     rc = rc == 0 ? collect_ids(&c, "ues", &sc->ues, sizeof(struct scenario_ues), &c.groups) : rc;
     const struct scenario_ues *groups = sc->ues.items;
@@ -515,6 +517,11 @@ void scenario_free(struct scenario *sc)
 
 const char *scenario_path(struct scenario *sc, const char *path)
 {
+    return scenario_path_in(&sc->arena, path);
+}
+
+const char *scenario_path_in(struct arena *a, const char *path)
+{
     size_t prefix = strlen(DATA_PREFIX);
     if (strncmp(path, DATA_PREFIX, prefix) != 0) {
         return path;
@@ -524,7 +531,7 @@ const char *scenario_path(struct scenario *sc, const char *path)
         folder = DATA_DEFAULT;
     }
     size_t bytes = strlen(folder) + 1 + strlen(path + prefix) + 1;
-    char *full = arena_alloc(&sc->arena, bytes);
+    char *full = arena_alloc(a, bytes);
     if (full != NULL) {
         snprintf(full, bytes, "%s/%s", folder, path + prefix);
     }

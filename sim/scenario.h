@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "models/mobility.h"
 #include "models/traffic.h"
 
 struct scenario_engine {
@@ -26,25 +27,59 @@ struct scenario_output {
     bool requests;         /* rows of requests, ue_records and server_records */
 };
 
-enum channel_kind { CHANNEL_TESTBED, CHANNEL_AWGN, CHANNEL_KINDS };
+enum channel_kind { CHANNEL_TESTBED, CHANNEL_AWGN, CHANNEL_SNR_TRACE, CHANNEL_KINDS };
 
 /* Channel variants: struct of the JSON_CHOICE's options. */
 struct channel_testbed {
-    double mean_snr_db, std_snr_db, step_db, correlation_ms;
+    double mean_snr_db, std_snr_db, step_db, correlation_ms, headroom_std_db;
 };
 struct channel_awgn {
     double snr_db;
 };
+struct channel_snr_trace {
+    const char *path;
+    int between; /* enum snr_trace_between */
+    bool repeat;
+    double shift_s;
+};
+
+enum snr_trace_between { SNR_TRACE_LINE, SNR_TRACE_HOLD };
+
+/* Channels of both directions by geometry; all have the same options. */
+enum geometry_kind { GEOMETRY_UMA, GEOMETRY_UMI, GEOMETRY_INH, GEOMETRY_KINDS };
+
+struct channel_3gpp {
+    double carrier_ghz;
+    double gnb_power_dbm, gnb_height_m, gnb_gain_dbi, gnb_noise_figure_db;
+    double ue_power_dbm, ue_height_m, ue_gain_dbi, ue_noise_figure_db;
+    double ul_target_snr_db;
+    int office; /* inh: enum office */
+    int fading; /* enum channel_fading */
+    double around_mps, update_ms;
+    double interference_window_ms; /* 0: off */
+};
+
+enum office { OFFICE_MIXED, OFFICE_OPEN };
+
+struct scenario_handover {
+    bool enabled;
+    double offset_db, hysteresis_db, time_to_trigger_ms, measurement_ms, interruption_ms;
+    int64_t filter_k;
+};
+
+enum radio_mode { RADIO_MODE_EMBEDDED, RADIO_MODE_SEPARATED };
 
 struct scenario_radio {
     int64_t scs_khz, n_prb;
     const char *tdd; /* slot pattern of D, S, U or "fdd" */
     int64_t special_dl_symbols, special_ul_symbols;
     int64_t dl_symbols, dl_dmrs_re, ul_symbols, ul_special_symbols, ul_dmrs_re;
+    int64_t ul_special_dmrs_re;
     int64_t mcs_table_dl, mcs_table_ul, max_mcs_dl, max_mcs_ul;
     int64_t k1_slots, k2_slots;
     int64_t sr_period_slots, sr_offset_slots;
     double idle_grant_ms;
+    bool idle_grant_by_frame;
     int64_t min_grant_prb, min_grant_mcs, max_ues_per_slot, pdcch_dcis;
     int64_t srs_period_slots, srs_offset_slots;
     double bsr_periodic_ms, bsr_retx_ms, cqi_period_ms;
@@ -56,26 +91,41 @@ struct scenario_radio {
     double pf_ewma;
     double ul_power_headroom_db;
     int decoder, combining;                    /* enum nr_decoder, enum nr_combining */
+    struct json_choice channel;                /* index: enum geometry_kind; word NULL: none */
     struct json_choice channel_ul, channel_dl; /* index: enum channel_kind */
-    struct json_choice policy;                 /* index into radio_policy_variants */
+    struct scenario_handover handover;
+    struct json_choice policy; /* index into radio_policy_variants */
+    bool retx_in_slices;
+    int mode; /* enum radio_mode */
+    double separated_period_ms, separated_delay_ms;
 };
 
 struct scenario_cell {
     const char *id;
+    double x_m, y_m;
 };
 
 struct scenario_slice {
     const char *id;
     const char *parent; /* NULL: a branch of the tree; else the branch this fruit hangs on */
-    double min_pct, max_pct, priority;
+    double min_pct, max_pct, dedicated_pct, priority;
+    double gpu_min_pct, gpu_max_pct; /* of a server's KV blocks and sequences; max 0: all */
     int64_t sst, sd;
     const char *service; /* LLM service id, "" when none */
+};
+
+/* A slice's numbers from a time on; -1: as before. */
+struct scenario_slice_change {
+    double at_s;
+    const char *slice;
+    double min_pct, max_pct, priority;
 };
 
 struct scenario_slices {
     struct json_list tree;      /* struct scenario_slice; those of rrm_policy when it is named */
     const char *rrm_policy;     /* path of a testbed rrmPolicy.json; "" none */
     const char *rrm_policy_sub; /* path of a testbed rrmPolicy_sub.json; "" none */
+    struct json_list schedule;  /* struct scenario_slice_change */
 };
 
 enum transport_protocol { TRANSPORT_NONE, TRANSPORT_UDP, TRANSPORT_TCP };
@@ -102,6 +152,8 @@ struct scenario_server {
     int64_t kv_block_tokens;
     bool loaded; /* the model is in GPU memory at time 0 */
     double request_overhead_ms;
+    double swap_space_gib, host_link_gbytes_per_s;
+    struct json_list slices;     /* ids: requests that routing by-slice sends here; empty: any */
     bool fast_forward;           /* decode steps in which nothing changes are one event */
     struct json_choice batching; /* index into batch_policy_variants() */
 };
@@ -136,11 +188,28 @@ struct scenario_ues {
     const char *slice;            /* "" none */
     struct json_list slice_cycle; /* ids; empty: `slice` stays */
     double slice_cycle_s;
-    const char *server; /* a server's id or "*": in turn over all servers */
+    const char *server; /* a server's id or "*": any of them, by `routing` */
+    int routing;        /* enum routing */
     double prepare_ms;
     bool streaming;
-    bool native_slicing;        /* false: reaches its slice through the application-layer tunnel */
+    bool native_slicing;         /* false: reaches its slice through the application-layer tunnel */
+    struct json_choice mobility; /* index: enum mobility_kind */
+    struct json_list detach_at_s; /* double */
+    double detach_gap_s;
     struct json_choice traffic; /* index: enum traffic_kind; willm-client: struct traffic_willm */
+};
+
+/* Mobility variants. */
+struct scenario_static {
+    double x_m, y_m, spread_m;
+};
+struct scenario_line {
+    double x_m, y_m, spread_m, heading_deg, speed_mps;
+    struct mobility_area *area; /* NULL: no sides */
+};
+struct scenario_waypoint {
+    struct mobility_area area;
+    double speed_min_mps, speed_max_mps, pause_s;
 };
 
 struct scenario {
@@ -180,6 +249,8 @@ void scenario_free(struct scenario *sc);
 
 /* Expands $WILLMSIM_DATA/ in a path of the scenario; memory from its arena. NULL: out of memory. */
 const char *scenario_path(struct scenario *sc, const char *path);
+/* The same with memory of any arena. */
+const char *scenario_path_in(struct arena *a, const char *path);
 
 /* IP and L4 headers on every packet of a transport. */
 int64_t transport_header_bytes(const struct scenario_transport *t);

@@ -10,37 +10,8 @@
 
 static const char *const decoder_words[] = {"it5", "it20", NULL};
 static const char *const combining_words[] = {"ir", "chase", NULL};
-
-static const struct json_field testbed_fields[] = {
-    F_NUM(channel_testbed, mean_snr_db, -30, 60, "15",
-          "Mean SNR of a resource element in dB. Testbed: power control aims at 15 dB and the "
-          "measured mean is 15.0 to 15.1 (WiLLM figure 17)."),
-    F_NUM(channel_testbed, std_snr_db, 0, 20, "2.15",
-          "Standard deviation in dB. Testbed: 2.13 to 2.2 (WiLLM figure 17)."),
-    F_NUM(channel_testbed, step_db, 0, 10, "0.5",
-          "Step of the SNR that is reported, 0: none. Testbed: every plotted value is a multiple "
-          "of 0.5 dB."),
-    F_POS(channel_testbed, correlation_ms, 0, 1000000, "35",
-          "Distance in ms between independent values. Assumed: 0.423 / Doppler shift, the "
-          "coherence time of a person who moves at 1 m/s at 3.6 GHz."),
-    F_END};
-static const struct json_spec testbed_spec =
-    SPEC("channel_testbed", channel_testbed, testbed_fields, NULL,
-         "Normally distributed SNR in dB, as the testbed's power control leaves it.");
-
-static const struct json_field awgn_fields[] = {
-    F_NUM(channel_awgn, snr_db, -30, 60, "30",
-          "SNR of a resource element in dB. Assumed: 30, a clean channel, where every MCS of "
-          "38.214 table 5.1.3.1-1 decodes."),
-    F_END};
-static const struct json_spec awgn_spec =
-    SPEC("channel_awgn", channel_awgn, awgn_fields, NULL, "The same SNR always.");
-
-/* In the order of enum channel_kind. */
-static const struct json_variant channel_variants[] = {
-    {"testbed", &testbed_spec, "normally distributed about the power-control target"},
-    {"awgn", &awgn_spec, "constant SNR"},
-    {NULL, NULL, NULL}};
+/* In the order of enum radio_mode. */
+static const char *const mode_words[] = {"embedded", "separated", NULL};
 
 static const struct json_field radio_fields[] = {
     F_INT(scenario_radio, scs_khz, 15, 120, "30",
@@ -66,6 +37,10 @@ static const struct json_field radio_fields[] = {
           "PUSCH symbols of a special slot, at most special_ul_symbols; 0: none. Testbed: 3."),
     F_INT(scenario_radio, ul_dmrs_re, 0, 72, "18",
           "DMRS resource elements per PRB and slot, uplink. Testbed: 18."),
+    F_INT(
+        scenario_radio, ul_special_dmrs_re, 0, 72, "6",
+        "The same in a special slot. Testbed: 6, one DMRS symbol in 3 (38.211 table 6.4.1.1.3-3); "
+        "its recording has the blocks of 63 bytes that this makes of 10 PRB at MCS 12."),
     F_INT(scenario_radio, mcs_table_dl, 1, 3, "1",
           "MCS table of the downlink: 38.214 table 5.1.3.1-1 (64QAM), -2 (256QAM), -3. Testbed: "
           "1 (2 when the phone has 256QAM)."),
@@ -91,6 +66,12 @@ static const struct json_field radio_fields[] = {
     F_NUM(scenario_radio, idle_grant_ms, 0, 10000, "5",
           "A phone that was not scheduled for so many ms gets the smallest uplink grant, 0: off. "
           "Testbed: 5 (ulsch_max_frame_inactivity 0)."),
+    F_BOOL(
+        scenario_radio, idle_grant_by_frame, "true",
+        "idle_grant_ms counts from the first full uplink slot of the frame of 10 ms in which the "
+        "phone was last scheduled; false: from the slot itself. FDD: always the slot. Testbed: "
+        "true (OpenAirInterface's nr_UE_is_to_be_scheduled keeps the frame, not the slot), which "
+        "makes three idle grants a frame, one of them in a special slot, instead of two."),
     F_INT(scenario_radio, min_grant_prb, 1, 275, "10",
           "Fewest PRB of an uplink grant. Testbed: 10."),
     F_INT(scenario_radio, min_grant_mcs, 0, 28, "9",
@@ -146,15 +127,36 @@ static const struct json_field radio_fields[] = {
            "LDPC iterations of the receiver. Testbed: 5."),
     F_WORD(scenario_radio, combining, combining_words, "\"ir\"",
            "HARQ combining: incremental redundancy (RV 0, 2, 3, 1) or chase. Testbed: ir."),
-    F_CHOICE(scenario_radio, channel_ul, channel_variants, "kind", "{\"kind\": \"testbed\"}",
-             "Channel of the uplink."),
-    F_CHOICE(scenario_radio, channel_dl, channel_variants, "kind", "{\"kind\": \"testbed\"}",
+    F_CHOICE(scenario_radio, channel, scenario_geometry_variants, "kind", "null",
+             "Channel of both directions, from where cells and phones are. Left out: channel_ul "
+             "and channel_dl, which otherwise mean nothing."),
+    F_CHOICE(scenario_radio, channel_ul, scenario_channel_variants, "kind",
+             "{\"kind\": \"testbed\"}", "Channel of the uplink."),
+    F_CHOICE(scenario_radio, channel_dl, scenario_channel_variants, "kind",
+             "{\"kind\": \"testbed\"}",
              "Channel of the downlink. Assumed: like the uplink's; at 15 dB 106 PRB carry about "
              "the 80 Mbit/s that OpenAirInterface publishes for this radio."),
+    FIELD(scenario_radio, handover, JSON_OBJECT, .spec = &scenario_handover_spec, .def = "{}",
+          .doc = "When phones change cells; means something with `channel` and two cells or more."),
     F_CHOICE(scenario_radio, policy, radio_policy_variants, "kind",
              "{\"kind\": \"proportional-fair\"}",
              "Who gets which PRB. Testbed without slices: proportional-fair; with slices: "
              "oai-willm."),
+    F_BOOL(
+        scenario_radio, retx_in_slices, "false",
+        "Retransmissions count as use of their slice, and shares are of the whole carrier; false: "
+        "they come before the slices, whose shares are of what is left. oai-willm: always false. "
+        "Testbed: false."),
+    F_WORD(scenario_radio, mode, mode_words, "\"embedded\"",
+           "embedded: the policy decides in every slot, under the slice tree. separated: every "
+           "separated_period_ms an engine outside solves a proportional-fair programme over the "
+           "slices, and the policy keeps to its shares. Testbed: embedded."),
+    F_NUM(scenario_radio, separated_period_ms, 1, 1000000, "100",
+          "Time between two decisions in ms. Assumed: 100, within the 10 ms to 1 s of O-RAN's "
+          "near-real-time loop (O-RAN.WG1 architecture description)."),
+    F_NUM(scenario_radio, separated_delay_ms, 0, 1000000, "10",
+          "From the state that a decision was made of to its coming into force, in ms, at most "
+          "separated_period_ms. Assumed: 10, the shortest of that loop."),
     F_END};
 
 /* Most PRB of a carrier: 38.101-1 table 5.3.2-1 (FR1) and 38.101-2 table 5.3.2-1 (FR2). */
@@ -220,6 +222,11 @@ static int check_symbols(const struct scenario_radio *r, const char *file, const
         return FAIL_KEY("ul_dmrs_re", "leaves nothing of %lld symbols; write less than %lld",
                         (long long)r->ul_symbols, (long long)(12 * r->ul_symbols));
     }
+    if (r->ul_special_symbols > 0 && 12 * r->ul_special_symbols <= r->ul_special_dmrs_re) {
+        return FAIL_KEY("ul_special_dmrs_re",
+                        "leaves nothing of %lld symbols; write less than %lld",
+                        (long long)r->ul_special_symbols, (long long)(12 * r->ul_special_symbols));
+    }
     return 0;
 }
 
@@ -259,6 +266,10 @@ static int radio_check(const void *object, const char *file, const char *place, 
     }
     if (r->la_lower >= r->la_upper) {
         return FAIL_KEY("la_lower", "%g must be below la_upper %g", r->la_lower, r->la_upper);
+    }
+    if (r->separated_delay_ms > r->separated_period_ms) {
+        return FAIL_KEY("separated_delay_ms", "%g is longer than separated_period_ms %g; lower it",
+                        r->separated_delay_ms, r->separated_period_ms);
     }
     return 0;
 }

@@ -41,7 +41,9 @@ static const struct json_spec output_spec =
     SPEC("output", scenario_output, output_fields, NULL, "What is stored.");
 
 static const struct json_field cell_fields[] = {
-    F_STR(scenario_cell, id, NULL, "Name of the cell; no other cell has it."), F_END};
+    F_STR(scenario_cell, id, NULL, "Name of the cell; no other cell has it."),
+    F_NUM(scenario_cell, x_m, -1e6, 1e6, "0", "Where it is, in m to the east (radio.channel)."),
+    F_NUM(scenario_cell, y_m, -1e6, 1e6, "0", "Where it is, in m to the north."), F_END};
 static const struct json_spec cell_spec =
     SPEC("cell", scenario_cell, cell_fields, NULL, "A gNB with one carrier (\"radio\").");
 
@@ -56,8 +58,19 @@ static const struct json_field slice_fields[] = {
           "of the fruits of a branch, sum to at most 100."),
     F_NUM(scenario_slice, max_pct, 0, 100, "100",
           "Share of the carrier in percent that it gets at most, not below min_pct."),
+    F_NUM(scenario_slice, dedicated_pct, 0, 100, "0",
+          "Part of min_pct that policy dedicated-min-max lends to nobody (28.541 "
+          "rRMPolicyDedicatedRatio)."),
     F_POS(scenario_slice, priority, 0, 100, "1",
-          "Factor on the allocation: pi(u) of WiLLM's algorithm 1, line 14."),
+          "Factor on the allocation: pi(u) of WiLLM's algorithm 1, line 14. On a server with order "
+          "priority: the larger comes first."),
+    F_NUM(
+        scenario_slice, gpu_min_pct, 0, 100, "0",
+        "Share of every server's KV blocks and sequences in percent that is kept for it. Batching "
+        "kinds continuous and disaggregated."),
+    F_POS(scenario_slice, gpu_max_pct, 0, 100, "100",
+          "Share of every server's KV blocks and sequences in percent that it gets at most (one "
+          "sequence at least), not below gpu_min_pct."),
     F_INT(scenario_slice, sst, 0, 255, "1", "Slice/service type of the S-NSSAI (23.003 28.4.2)."),
     F_INT(scenario_slice, sd, -1, 16777215, "-1",
           "Slice differentiator of the S-NSSAI (23.003 28.4.2), -1: none."),
@@ -71,12 +84,54 @@ static int slice_check(const void *object, const char *file, const char *place, 
     if (s->min_pct > s->max_pct) {
         return FAIL_KEY("min_pct", "%g is above max_pct %g; lower it", s->min_pct, s->max_pct);
     }
+    if (s->gpu_min_pct > s->gpu_max_pct) {
+        return FAIL_KEY("gpu_min_pct", "%g is above gpu_max_pct %g; lower it", s->gpu_min_pct,
+                        s->gpu_max_pct);
+    }
+    if (s->dedicated_pct > s->min_pct) {
+        return FAIL_KEY("dedicated_pct", "%g is part of min_pct %g; lower it", s->dedicated_pct,
+                        s->min_pct);
+    }
     return 0;
 }
 
 static const struct json_spec slice_spec =
     SPEC("slice", scenario_slice, slice_fields, slice_check,
          "A branch (S-NSSAI) or a fruit (LLM service) of the slice tree (WiLLM section 3.3).");
+
+static const struct json_field change_fields[] = {
+    F_NUM(scenario_slice_change, at_s, 0, 1e6, NULL,
+          "When, in seconds: the slots that begin after it see the change."),
+    F_STR(scenario_slice_change, slice, NULL, "The slice that changes."),
+    F_NUM(scenario_slice_change, min_pct, -1, 100, "-1", "Its new min_pct; -1: as before."),
+    F_NUM(scenario_slice_change, max_pct, -1, 100, "-1", "Its new max_pct; -1: as before."),
+    F_NUM(scenario_slice_change, priority, -1, 100, "-1", "Its new priority; -1: as before."),
+    F_END};
+
+static int change_check(const void *object, const char *file, const char *place, struct err *e)
+{
+    const struct scenario_slice_change *c = object;
+    if (c->min_pct < 0.0 && c->min_pct != -1.0) {
+        return FAIL_KEY("min_pct", "%g is no share; write 0 to 100, or -1 for no change",
+                        c->min_pct);
+    }
+    if (c->max_pct < 0.0 && c->max_pct != -1.0) {
+        return FAIL_KEY("max_pct", "%g is no share; write 0 to 100, or -1 for no change",
+                        c->max_pct);
+    }
+    if (c->priority <= 0.0 && c->priority != -1.0) {
+        return FAIL_KEY("priority", "%g is no factor; write a number above 0, or -1 for no change",
+                        c->priority);
+    }
+    if (c->min_pct < 0.0 && c->max_pct < 0.0 && c->priority < 0.0) {
+        return FAIL_KEY("slice", "nothing changes; add min_pct, max_pct or priority");
+    }
+    return 0;
+}
+
+static const struct json_spec change_spec =
+    SPEC("slice_change", scenario_slice_change, change_fields, change_check,
+         "A change of a slice while the run is on.");
 
 static const struct json_field slices_fields[] = {
     FIELD(scenario_slices, tree, JSON_LIST, .max = 1000, .spec = &slice_spec, .def = "[]",
@@ -86,6 +141,9 @@ static const struct json_field slices_fields[] = {
     F_STR(scenario_slices, rrm_policy_sub, "null",
           "Path of a testbed rrmPolicy_sub.json beside rrm_policy; its fruits take precedence. "
           "Left out: none."),
+    FIELD(scenario_slices, schedule, JSON_LIST, .max = 10000, .spec = &change_spec, .def = "[]",
+          .doc = "Changes during the run; of two at one time the later in the list comes later. "
+                 "After each the tree must be right."),
     F_END};
 
 static int slices_check(const void *object, const char *file, const char *place, struct err *e)
@@ -199,6 +257,15 @@ static const struct json_field server_fields[] = {
            "Assumed: a warm server (Ollama keeps a model for 5 minutes)."),
     F_NUM(scenario_server, request_overhead_ms, 0, 100000, "5",
           "Work of the host per request in ms: HTTP, JSON, base64, tokens. Assumed."),
+    F_NUM(scenario_server, swap_space_gib, 0, 1e6, "4",
+          "Host memory for the KV of preempted requests (batching.preemption swap), in GiB. vLLM's "
+          "default swap_space: 4."),
+    F_POS(
+        scenario_server, host_link_gbytes_per_s, 0, 1e5, "25",
+        "Rate of copies between host and GPU memory in 1e9 bytes a second. Assumed: pinned memory "
+        "over PCIe 4.0 x16, whose raw rate is 31.5."),
+    FIELD(scenario_server, slices, JSON_STRS, .def = "[]",
+          .doc = "Slices whose requests routing by-slice sends here, and no others. Empty: any."),
     F_CHOICE(scenario_server, batching, batch_policy_variants, "kind", "{\"kind\": \"continuous\"}",
              "Which requests the GPU works on together. Testbed: parallel-slots (Ollama)."),
     F_END};
@@ -207,19 +274,28 @@ static const struct json_spec server_spec =
 
 /* --- UE groups -------------------------------------------------------------------------------- */
 
+/* enum routing */
+static const char *const routing_words[] = {"by-ue", "round-robin", "least-loaded", "by-slice",
+                                            NULL};
+
 static const struct json_field ues_fields[] = {
     F_STR(scenario_ues, id, NULL, "Name of the group; no other group has it."),
     F_INT(scenario_ues, count, 1, 100000, "1", "Phones in the group."),
     F_STR(scenario_ues, cell, "null",
-          "Cell of the group's phones, or \"*\": in turn over all cells. Needed when there is a "
-          "radio."),
+          "Cell of the group's phones, or \"*\": in turn over all cells (with radio.channel: the "
+          "strongest). Needed when there is a radio."),
     F_STR(scenario_ues, slice, "null", "Slice of the group's phones. Left out: none."),
     FIELD(scenario_ues, slice_cycle, JSON_STRS, .def = "[]",
           .doc = "Slices that the phones go through again and again, instead of `slice`. WiLLM "
                  "appendix F.3.2: 1221, 1222, 1223."),
     F_POS(scenario_ues, slice_cycle_s, 0, 1e6, "30",
           "Seconds in each slice of the cycle. WiLLM appendix F.3.2: 30."),
-    F_STR(scenario_ues, server, NULL, "Server that answers, or \"*\": in turn over all servers."),
+    F_STR(scenario_ues, server, NULL, "Server that answers, or \"*\": any, by `routing`."),
+    F_WORD(scenario_ues, routing, routing_words, "\"by-ue\"",
+           "How \"*\" chooses: by-ue (each phone has its server, phones in turn), round-robin "
+           "(requests in turn), least-loaded (the fewest requests in hand when a request reaches "
+           "the servers) or by-slice (the same, among the servers whose `slices` name the "
+           "request's)."),
     F_NUM(scenario_ues, prepare_ms, 0, 100000, "10",
           "From the decision to ask to the request in the phone's radio buffer, in ms. Assumed: "
           "capture, JPEG and base64 on a single-board computer."),
@@ -229,6 +305,13 @@ static const struct json_field ues_fields[] = {
            "The phone can ask for its slice itself; false: it reaches the slice through the "
            "application-layer tunnel (WiLLM 4.2.2), which costs transport.tunnel_header_bytes a "
            "packet."),
+    F_CHOICE(scenario_ues, mobility, scenario_mobility_variants, "kind", "{\"kind\": \"static\"}",
+             "Where the phones are (radio.channel)."),
+    FIELD(scenario_ues, detach_at_s, JSON_NUMS, .max = 1e6, .def = "[]",
+          .doc = "Seconds at which the phones detach from their cell, ascending. What they ask "
+                 "meanwhile waits; throughput averages and power headroom read 0."),
+    F_POS(scenario_ues, detach_gap_s, 0, 1e6, "5",
+          "Seconds after which they attach again. Assumed: an airplane-mode switch by hand."),
     F_CHOICE(scenario_ues, traffic, scenario_traffic_variants, "kind", NULL,
              "When the phones ask, and what."),
     F_END};
@@ -238,6 +321,14 @@ static int ues_check(const void *object, const char *file, const char *place, st
     const struct scenario_ues *u = object;
     if (u->slice != NULL && u->slice_cycle.n > 0) {
         return FAIL_KEY("slice_cycle", "stands beside `slice`; keep one of the two");
+    }
+    const double *detach_s = u->detach_at_s.items;
+    for (size_t i = 1; i < u->detach_at_s.n; i++) {
+        if (detach_s[i] <= detach_s[i - 1] + u->detach_gap_s) {
+            return FAIL_KEY("detach_at_s",
+                            "%g comes before the phones have attached again, %g s after %g",
+                            detach_s[i], u->detach_gap_s, detach_s[i - 1]);
+        }
     }
     return 0;
 }

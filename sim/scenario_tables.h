@@ -43,6 +43,10 @@
 
 extern const struct json_spec scenario_radio_spec;
 extern const struct json_variant scenario_traffic_variants[];
+extern const struct json_variant scenario_channel_variants[];  /* enum channel_kind */
+extern const struct json_variant scenario_geometry_variants[]; /* enum geometry_kind */
+extern const struct json_variant scenario_mobility_variants[]; /* enum mobility_kind */
+extern const struct json_spec scenario_handover_spec;
 
 /* JSON path of the member `key` of the object at `place` ("" for the root). */
 struct text scenario_place(const char *place, const char *key);

@@ -4,6 +4,7 @@
 #include "base/units.h"
 #include "sim/cell.h"
 #include "sim/link.h"
+#include "sim/router.h"
 #include "sim/server.h"
 #include "sim/ue.h"
 #include "sim/world.h"
@@ -13,7 +14,9 @@ static struct stage *stage_at(const struct world *w, enum stage_index index,
                               const struct request *r)
 {
     const struct ue *ue = w->ues[r->ue];
-    int link = w->n_links == 1 || ue->cell < 0 ? 0 : ue->cell;
+    /* The tunnel of a request stays with the gNB where it was born, which hands on to and takes
+     * from the one that the UE is at: so its chunks keep their order over a handover. */
+    int link = w->n_links == 1 || r->cell < 0 ? 0 : r->cell;
     switch (index) {
     case STAGE_UE_TX:
     case STAGE_UE_RX:
@@ -47,8 +50,11 @@ void stage_pass(struct world *w, enum stage_index index, uint32_t request, int64
     if ((flags & CHUNK_LAST) != 0)
         r->at[index].out = now;
     struct stage *next = NULL;
-    while (next == NULL)
-        next = stage_at(w, ++index, r);
+    while (next == NULL) {
+        if (++index == STAGE_SERVER)
+            router_route(w, r);
+        next = stage_at(w, index, r);
+    }
     struct request_stamps *at = &r->at[index];
     if (at->first_in == NS_NEVER && stamps)
         at->first_in = now;

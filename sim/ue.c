@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/units.h"
+#include "sim/router.h"
 #include "sim/world.h"
 
 enum ue_event { UE_ASK, UE_PREPARED };
@@ -29,7 +30,7 @@ static void ask(struct ue *ue)
     r->ue = ue->index;
     r->cell = ue->cell;
     r->slice = world_slice_at(w, ue->group, now);
-    r->server = ue->server;
+    r->server = router_routes(ue->group) ? ROUTER_LATER : ue->server;
     source_fill(ue, r);
     r->at[STAGE_UE_TX].first_in = now;
     r->at[STAGE_UE_TX].last_in = now;

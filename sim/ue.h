@@ -12,8 +12,7 @@ struct ue {
     uint32_t index;               /* world-wide */
     uint32_t group_index, member; /* which UE group, which of its UEs */
     const struct scenario_ues *group;
-    int cell;         /* -1 without a radio */
-    uint32_t in_cell; /* its index there */
+    int cell; /* -1 without a radio */
     uint32_t server;
     int64_t tunnel_bytes; /* header of the application-layer tunnel on each of its packets */
     uint32_t asked;       /* requests born so far */

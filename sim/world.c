@@ -7,9 +7,13 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "sim/air.h"
 #include "sim/cell.h"
+#include "sim/handover.h"
 #include "sim/link.h"
+#include "sim/router.h"
 #include "sim/server.h"
+#include "sim/slice_control.h"
 #include "sim/ue.h"
 
 /* --- Requests --------------------------------------------------------------------------------- */
@@ -82,16 +86,16 @@ static void write_request(struct world *w, const struct request *r, const char *
 {
     static const char *const status[] = {"in_flight", "completed", "failed"};
     const struct ue *ue = w->ues[r->ue];
-    const struct server *server = w->servers[r->server];
+    const struct server *server = r->server != ROUTER_LATER ? w->servers[r->server] : NULL;
     const struct request_stamps *at = r->at;
     struct request_record row = {.request_id = (int64_t)r->id,
                                  .ue_id = r->ue,
                                  .ue_group = ue->group->id,
                                  .cell = r->cell >= 0 ? w->cells[r->cell]->id : NULL,
                                  .slice_id = r->slice >= 0 ? w->slices.slices[r->slice].id : NULL,
-                                 .server = server->id,
-                                 .llm_model = server->card.name,
-                                 .llm_parameters = server->card.parameters,
+                                 .server = server != NULL ? server->id : NULL,
+                                 .llm_model = server != NULL ? server->card.name : NULL,
+                                 .llm_parameters = server != NULL ? server->card.parameters : NAN,
                                  .mode = r->mode == MODE_IMAGE ? "image_request" : "text_request",
                                  .resolution = resolution,
                                  .tx_image = tx,
@@ -221,24 +225,12 @@ int world_slice_at(const struct world *w, const struct scenario_ues *group, int6
 
 static int make_slices(struct world *w, struct err *e)
 {
-    const struct scenario *sc = w->scenario;
-    const struct scenario_slice *from = sc->slices.tree.items;
-    size_t n = sc->slices.tree.n;
-    struct slice *to = arena_array(&w->arena, n > 0 ? n : 1, sizeof *to);
-    if (to == NULL)
-        return err_memory(e, "the slices");
-    for (size_t i = 0; i < n; i++)
-        to[i] = (struct slice){
-            .id = from[i].id,
-            .parent = from[i].parent != NULL ? scenario_slice_index(sc, from[i].parent) : -1,
-            .min_ratio = from[i].min_pct / 100.0,
-            .max_ratio = from[i].max_pct / 100.0,
-            .priority = from[i].priority,
-            .sst = (int)from[i].sst,
-            .sd = (int)from[i].sd,
-            .service = from[i].service != NULL ? from[i].service : ""};
-    w->slices = (struct slice_tree){.slices = to, .n = (int)n};
-    return 0;
+    int rc = slice_control_tree(w->scenario, &w->arena, &w->slices, e);
+    if (rc != 0 || !slice_control_wanted(w->scenario))
+        return rc;
+    w->control = arena_alloc(&w->arena, sizeof *w->control);
+    return w->control == NULL ? err_memory(e, "the slices' changes")
+                              : slice_control_init(w->control, w, e);
 }
 
 static int make_groups(struct world *w, struct err *e)
@@ -317,33 +309,66 @@ static int make_ues(struct world *w, uint32_t *next_id, struct err *e)
     return 0;
 }
 
+/* Channels that follow from geometry; UEs that may be in any cell begin in the strongest. */
+static int make_air(struct world *w, struct err *e)
+{
+    const struct scenario *sc = w->scenario;
+    const struct scenario_ues *groups = sc->ues.items;
+    if (sc->radio->channel.word == NULL) {
+        for (size_t i = 0; i < sc->ues.n; i++) {
+            char place[48];
+            snprintf(place, sizeof place, "ues[%zu].mobility.kind", i);
+            if (groups[i].mobility.index != MOBILITY_STATIC)
+                return err_input(e, sc->file, place,
+                                 "nothing hangs on where the phones are; add radio.channel");
+        }
+        return 0;
+    }
+    w->air = arena_alloc(&w->arena, sizeof *w->air);
+    int rc = w->air == NULL ? err_memory(e, "the air") : air_init(w->air, w, e);
+    for (uint32_t i = 0; rc == 0 && i < w->n_ues; i++)
+        if (strcmp(w->ues[i]->group->cell, "*") == 0)
+            w->ues[i]->cell = air_strongest(w->air, i, 0);
+    return rc;
+}
+
+static int make_handover(struct world *w, uint32_t *next_id, struct err *e)
+{
+    if (!handover_wanted(w))
+        return 0;
+    w->handover = arena_alloc(&w->arena, sizeof *w->handover);
+    return w->handover == NULL ? err_memory(e, "handover")
+                               : handover_init(w->handover, w, (*next_id)++, e);
+}
+
 static int make_cells(struct world *w, struct err *e)
 {
     const struct scenario *sc = w->scenario;
     if (sc->radio == NULL)
         return 0;
-    int rc = cell_common_init(&w->cell_common, sc, e);
+    int rc = cell_common_init(&w->cell_common, sc, &w->arena, e);
+    rc = rc == 0 ? make_air(w, e) : rc;
     if (rc != 0)
         return rc;
     w->cells = arena_array(&w->arena, sc->cells.n, sizeof *w->cells);
     struct cell *all = arena_array(&w->arena, sc->cells.n, sizeof *all);
-    uint32_t *members = arena_array(&w->arena, w->n_ues, sizeof *members);
-    if (w->cells == NULL || all == NULL || members == NULL)
+    w->radios = arena_array(&w->arena, w->n_ues, sizeof *w->radios);
+    if (w->cells == NULL || all == NULL || w->radios == NULL)
         return err_memory(e, "the cells");
+    for (uint32_t k = 0; k < w->n_ues; k++)
+        radio_init(&w->radios[k], &w->cell_common, w->seed, k);
     uint32_t samplers = (1u << 24) - (uint32_t)sc->cells.n;
     for (int i = 0; i < (int)sc->cells.n; i++) {
-        uint32_t n = 0;
-        for (uint32_t k = 0; k < w->n_ues; k++)
-            if (w->ues[k]->cell == i) {
-                w->ues[k]->in_cell = n;
-                members[n++] = k;
-            }
         w->cells[i] = &all[i];
-        rc = cell_init(&all[i], w, &w->cell_common, (uint32_t)i, samplers + (uint32_t)i, i, members,
-                       n, e);
+        rc = cell_init(&all[i], w, &w->cell_common, (uint32_t)i, samplers + (uint32_t)i, i, e);
         if (rc != 0)
             return rc;
         w->n_cells = i + 1;
+    }
+    for (uint32_t k = 0; k < w->n_ues; k++) {
+        if (cell_join(w->cells[w->ues[k]->cell], &w->radios[k]) != 0)
+            return err_memory(e, "the UEs of a cell");
+        cell_attach(&w->radios[k]);
     }
     return 0;
 }
@@ -456,6 +481,10 @@ int world_make(struct world *w, const struct scenario *sc, const struct run_opti
         rc = make_servers(w, &next_id, e);
     if (rc == 0)
         rc = make_tcp(w, &next_id, e);
+    if (rc == 0)
+        rc = make_handover(w, &next_id, e);
+    if (rc == 0 && w->control != NULL)
+        w->control->entity.id = next_id++;
     if (rc != 0)
         world_free(w);
     return rc;
@@ -465,7 +494,11 @@ void world_free(struct world *w)
 {
     for (int i = 0; i < w->n_cells; i++)
         cell_free(w->cells[i]);
+    for (uint32_t i = 0; w->radios != NULL && i < w->n_ues; i++)
+        radio_free(&w->radios[i]);
     cell_common_free(&w->cell_common);
+    if (w->control != NULL)
+        slice_control_free(w->control);
     for (int i = 0; i < w->n_links; i++) {
         if (w->links_ul != NULL && w->links_ul[i] != NULL)
             link_free(w->links_ul[i]);

@@ -16,8 +16,11 @@
 #include "sim/stage.h"
 #include "sim/tcp.h"
 
+struct air;
+struct handover;
 struct link;
 struct server;
+struct slice_control;
 struct ue;
 
 /* What a UE group's slice is, over time. */
@@ -40,12 +43,16 @@ struct world {
     uint32_t live_tail;
     uint64_t arrived, completed, failed;
 
-    struct slice_tree slices;
-    struct world_group *groups; /* by UE group */
+    struct slice_tree slices;      /* as configured, with what the schedule changed so far */
+    struct slice_control *control; /* NULL: they stay as they are */
+    struct world_group *groups;    /* by UE group */
     struct cell_common cell_common;
 
     struct ue **ues;
     uint32_t n_ues;
+    struct ue_radio *radios;   /* one per UE; NULL: no radio */
+    struct air *air;           /* NULL: channels do not follow from geometry */
+    struct handover *handover; /* NULL: UEs stay where they are */
     struct cell **cells;
     int n_cells;
     struct link **links_ul, **links_dl; /* one per cell (one in all without cells); NULL: none */
@@ -53,6 +60,7 @@ struct world {
     struct link *core_ul, *core_dl; /* NULL: none */
     struct server **servers;
     int n_servers;
+    uint64_t routed; /* requests that the router has given out in turn */
     struct tcp *tcp; /* NULL: the transport has no connections */
 
     int64_t end_ns; /* no request is born at or after this time */

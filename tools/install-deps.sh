@@ -5,7 +5,7 @@ set -u
 want=
 for job in "$@"; do
     case $job in
-    build) want="$want pkg-config gcc libgsl-dev libcjson-dev libsqlite3-dev libcsv-dev nettle-dev" ;;
+    build) want="$want pkg-config gcc libgsl-dev libcjson-dev libsqlite3-dev libcsv-dev nettle-dev libnlopt-dev libopenblas-dev" ;;
     test)  want="$want libcmocka-dev sqlite3 jq" ;;
     lint)  want="$want clang-format clang-tidy cppcheck" ;;
     bench) want="$want python3-simpy3" ;;

@@ -22,6 +22,7 @@ static const struct verb verbs[] = {
     {"export", verb_export, "print a table of a result file"},
     {"metrics", verb_metrics, "print LAREI, LSEQ, shares and percentiles of a result file"},
     {"estimate", verb_estimate, "time and memory of one inference operating point"},
+    {"calibrate", verb_calibrate, "measure this machine's processor, fit a profile"},
     {"phy", verb_phy, "numbers of the radio model"},
     {"slice", verb_slice, "share out one slot's PRB under a policy file"},
 };

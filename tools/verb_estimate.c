@@ -2,6 +2,7 @@
  *
  * B prompts of P tokens are prefilled together; then B sequences decode until each has N tokens.
  * No queue and no policy: that is what scenarios are for. */
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -16,6 +17,7 @@ enum {
     OPTION_MODEL,
     OPTION_QUANT,
     OPTION_ENGINE,
+    OPTION_KV,
     OPTION_TP,
     OPTION_BATCH,
     OPTION_PROMPT,
@@ -28,6 +30,7 @@ enum { BATCH_MOST = 65536, TOKENS_MOST = 10000000 };
 struct call {
     const char *verb, *gpu, *model;
     int quant, engine; /* -1: not given */
+    int kv;            /* enum llm_kv */
     int64_t tp, batch, prompt, output;
     bool json;
 };
@@ -45,22 +48,24 @@ struct estimate {
 
 static void print_help(void)
 {
-    printf("usage: willmsim estimate --gpu G --model M [--quant Q] [--engine E] [--tp N]\n"
-           "                         --batch B --prompt P --output N [--json]\n"
-           "Time and memory of one operating point: B prompts of P tokens are prefilled together,\n"
-           "then B sequences decode until each has N tokens.\n\n"
-           "  --gpu G      GPU profile ('willmsim list gpus')\n"
-           "  --model M    model card ('willmsim list models')\n"
-           "  --quant Q    f16 bf16 fp8 w8a8 w8a16 w4a16 awq q8_0 q4_0 q4_k_m (the model's own)\n"
-           "  --engine E   vllm llama.cpp tinychat ollama (ollama for its tags, llama.cpp for\n"
-           "               q8_0, q4_0 and q4_k_m, else vllm)\n"
-           "  --tp N       GPUs that share each layer (1)\n"
-           "  --batch B    sequences\n"
-           "  --prompt P   tokens of a prompt, an image's included\n"
-           "  --output N   tokens of an answer\n"
-           "  --json       print one JSON object\n\n"
-           "TTFT is when all B have their first token, TPOT the mean time between the later ones\n"
-           "of a sequence. max_batch is how many such sequences fit beside the weights.\n");
+    printf(
+        "usage: willmsim estimate --gpu G --model M [--quant Q] [--engine E] [--kv BITS] [--tp N]\n"
+        "                         --batch B --prompt P --output N [--json]\n"
+        "Time and memory of one operating point: B prompts of P tokens are prefilled together,\n"
+        "then B sequences decode until each has N tokens.\n\n"
+        "  --gpu G      GPU profile ('willmsim list gpus')\n"
+        "  --model M    model card ('willmsim list models')\n"
+        "  --quant Q    f16 bf16 fp8 w8a8 w8a16 w4a16 awq q8_0 q4_0 q4_k_m (the model's own)\n"
+        "  --engine E   vllm llama.cpp tinychat ollama (ollama for its tags, llama.cpp for\n"
+        "               q8_0, q4_0 and q4_k_m, else vllm)\n"
+        "  --kv BITS    precision of the KV cache, 16 or 8 (16)\n"
+        "  --tp N       GPUs that share each layer (1)\n"
+        "  --batch B    sequences\n"
+        "  --prompt P   tokens of a prompt, an image's included\n"
+        "  --output N   tokens of an answer\n"
+        "  --json       print one JSON object\n\n"
+        "TTFT is when all B have their first token, TPOT the mean time between the later ones\n"
+        "of a sequence. max_batch is how many such sequences fit beside the weights.\n");
 }
 
 static int count_words(const char *const *words)
@@ -89,6 +94,9 @@ static int take_option(struct call *call, int option, const char *value)
         call->engine =
             call_word(call->verb, "engine", value, llm_engine_words, count_words(llm_engine_words));
         return call->engine < 0 ? 2 : 0;
+    case OPTION_KV:
+        call->kv = call_word(call->verb, "KV precision", value, llm_kv_words, LLM_KV_COUNT);
+        return call->kv < 0 ? 2 : 0;
     case OPTION_TP:
         return call_int(call->verb, "tp", value, 1, 1024, &call->tp);
     case OPTION_BATCH:
@@ -165,6 +173,7 @@ static int estimate_make(const struct call *call, struct arena *a, struct estima
     struct llm_setup setup = {.gpu = est->gpu, .card = &est->card};
     setup.quant = est->quant;
     setup.engine = est->engine;
+    setup.kv = (enum llm_kv)call->kv;
     setup.tensor_parallel = (int)call->tp;
     rc = llm_cost_make(&setup, &est->cost, e);
     if (rc != 0) {
@@ -200,7 +209,19 @@ static void print_json(const struct call *call, const struct estimate *est)
     print_pair("weights_bytes", est->cost.weights_bytes);
     print_pair("kv_bytes_per_token", est->cost.kv_bytes_per_token);
     print_pair("kv_tokens", (double)est->kv_tokens);
+    print_pair("kv_tokens_unreserved", (double)llm_kv_tokens_unreserved(&est->cost, 0.0));
     print_pair("max_batch", (double)est->max_batch);
+    print_pair("alpha", llm_alpha(&est->card, est->quant));
+    print_pair("beta", llm_beta(&est->card, est->quant));
+    const struct llm_accuracy *accuracy = llm_accuracy_of(&est->card, est->quant);
+    print_pair("perplexity_delta", accuracy != NULL ? accuracy->perplexity_delta : (double)NAN);
+    printf("\"perplexity_source\": ");
+    if (accuracy != NULL) {
+        json_print_string(stdout, accuracy->source);
+    } else {
+        printf("null");
+    }
+    printf(", \"layered\": %s, ", est->cost.layered ? "true" : "false");
     printf("\"fits\": %s, ", call->batch <= est->max_batch ? "true" : "false");
     print_text("bound_prefill", est->bound_prefill, ", ");
     print_text("bound_decode", est->bound_decode, ", ");
@@ -225,6 +246,8 @@ static void print_table(const struct call *call, const struct estimate *est)
            n / est->tpot_s, est->bound_decode);
     printf("  weights  %12.3f GB   KV %.0f bytes per token, room for %lld tokens\n",
            est->cost.weights_bytes / 1e9, est->cost.kv_bytes_per_token, (long long)est->kv_tokens);
+    printf("  without the engine's reserve of %.2f GB: room for %lld tokens\n",
+           est->cost.reserve_bytes / 1e9, (long long)llm_kv_tokens_unreserved(&est->cost, 0.0));
     printf("  max batch %11lld      %s\n", (long long)est->max_batch,
            call->batch <= est->max_batch ? "" : "this batch does not fit: times only");
     printf("  profile: %s\n  efficiency: %s\n", gpu_profile_source(est->gpu), est->cost.source);
@@ -237,6 +260,7 @@ int verb_estimate(int argc, char **argv)
         {"model", required_argument, NULL, OPTION_MODEL},
         {"quant", required_argument, NULL, OPTION_QUANT},
         {"engine", required_argument, NULL, OPTION_ENGINE},
+        {"kv", required_argument, NULL, OPTION_KV},
         {"tp", required_argument, NULL, OPTION_TP},
         {"batch", required_argument, NULL, OPTION_BATCH},
         {"prompt", required_argument, NULL, OPTION_PROMPT},

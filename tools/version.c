@@ -3,6 +3,7 @@
 
 #include <cjson/cJSON.h>
 #include <gsl/gsl_version.h>
+#include <nlopt.h>
 #include <sqlite3.h>
 
 static const char *yes_no(int with)
@@ -22,6 +23,8 @@ void version_print(FILE *out)
     fprintf(out, "revision: %s\n", sizeof WILLMSIM_REVISION > 1 ? WILLMSIM_REVISION : "unknown");
     fprintf(out, "CUDA: %s\nMPI: %s\ngnuplot: %s\n", yes_no(WITH_CUDA), yes_no(WITH_MPI),
             yes_no(WITH_GNUPLOT));
-    fprintf(out, "GSL: %s\nSQLite: %s\ncJSON: %s\n", gsl_version, sqlite3_libversion(),
-            cJSON_Version());
+    int major, minor, patch;
+    nlopt_version(&major, &minor, &patch);
+    fprintf(out, "GSL: %s\nSQLite: %s\ncJSON: %s\nNLopt: %d.%d.%d\n", gsl_version,
+            sqlite3_libversion(), cJSON_Version(), major, minor, patch);
 }

@@ -117,13 +117,18 @@ static void test_sql_fits(void **state)
     assert_null(schema_table_names[SCHEMA_TABLES]);
     struct ran_record ran = {.slice_id = "last"};
     struct gpu_record gpu = {.refused = 77};
+    struct decision_record decision = {.solver_gap = 0.25};
     assert_int_equal(schema_bind_ran(insert[SCHEMA_RAN_RECORDS], &ran), SQLITE_OK);
     assert_int_equal(schema_bind_gpu(insert[SCHEMA_GPUS], &gpu), SQLITE_OK);
+    assert_int_equal(schema_bind_decision(insert[SCHEMA_SLICE_DECISIONS], &decision), SQLITE_OK);
     char *expanded = sqlite3_expanded_sql(insert[SCHEMA_RAN_RECORDS]);
     assert_string_equal(expanded + strlen(expanded) - 7, "'last')");
     sqlite3_free(expanded);
     expanded = sqlite3_expanded_sql(insert[SCHEMA_GPUS]);
     assert_string_equal(expanded + strlen(expanded) - 4, ",77)");
+    sqlite3_free(expanded);
+    expanded = sqlite3_expanded_sql(insert[SCHEMA_SLICE_DECISIONS]);
+    assert_string_equal(expanded + strlen(expanded) - 6, ",0.25)");
     sqlite3_free(expanded);
     for (int i = 0; i < SCHEMA_TABLES; i++) {
         sqlite3_finalize(insert[i]);

@@ -263,9 +263,9 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Median error of the rows of GPUs whose word begins so; NAN when there are none. */
-static double median(const char *gpu, enum llm_quant quant, bool prefill, bool measured,
-                     bool held_out, int *n)
+/* A quantile of the errors of the rows of GPUs whose word begins so; NAN when there are none. */
+static double quantile(const char *gpu, enum llm_quant quant, bool prefill, bool measured,
+                       bool held_out, double q, int *n)
 {
     static double errors[ROWS_MAX];
     *n = 0;
@@ -280,7 +280,16 @@ static double median(const char *gpu, enum llm_quant quant, bool prefill, bool m
         return (double)NAN;
     }
     qsort(errors, (size_t)*n, sizeof errors[0], compare_doubles);
-    return *n % 2 == 1 ? errors[*n / 2] : 0.5 * (errors[*n / 2 - 1] + errors[*n / 2]);
+    double rank = q * (*n - 1);
+    int below = (int)rank;
+    int above = below + 1 < *n ? below + 1 : below;
+    return errors[below] + (rank - below) * (errors[above] - errors[below]);
+}
+
+static double median(const char *gpu, enum llm_quant quant, bool prefill, bool measured,
+                     bool held_out, int *n)
+{
+    return quantile(gpu, quant, prefill, measured, held_out, 0.5, n);
 }
 
 static int load(void **state)
@@ -324,10 +333,11 @@ static void print_table(void)
             double all = median(gpus[g], quant, prefill, measured, false, &n);
             double rest = median(gpus[g], quant, prefill, measured, true, &held);
             if (n > 0) {
-                print_message("| %s | %s | %s | %s | %d | %d | %.1f | %.1f |\n", gpus[g],
+                double p90 = quantile(gpus[g], quant, prefill, measured, true, 0.9, &held);
+                print_message("| %s | %s | %s | %s | %d | %d | %.1f | %.1f | %.1f |\n", gpus[g],
                               llm_quant_words[quant], prefill ? "prefill" : "decode",
                               measured ? "measured" : "kernel sums", n, n - held, 100.0 * rest,
-                              100.0 * all);
+                              100.0 * p90, 100.0 * all);
             }
         }
     }

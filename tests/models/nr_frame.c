@@ -196,6 +196,35 @@ static void test_testbed_grant_slots(void **state)
     assert_int_equal(nr_frame_grant_slot(&f, 19, 10), 7); /* slot 9 has no PDCCH */
 }
 
+/* The testbed's 13 and 12 symbols: a sounding reference signal takes one, in its slot only. */
+static void test_sounding_takes_a_symbol(void **state)
+{
+    (void)state;
+    struct nr_frame_config c = {.scs_khz = 30,
+                                .pattern = "DDDDDDDSUU",
+                                .dl_symbols = 13,
+                                .special_dl_symbols = 6,
+                                .ul_symbols = 13,
+                                .special_ul_symbols = 1,
+                                .srs_period = 40,
+                                .srs_offset = 8};
+    struct nr_frame f;
+    assert_true(nr_frame_init(&f, &c));
+    for (int64_t n = 0; n < 400; n++)
+        assert_int_equal(nr_frame_ul_symbols(&f, n), n % 10 < 7    ? 0
+                                                     : n % 10 == 7 ? 1
+                                                     : n % 40 == 8 ? 12
+                                                                   : 13);
+    /* The last symbol of a slot stays: an opportunity is an opportunity. */
+    c.srs_offset = 7;
+    assert_true(nr_frame_init(&f, &c));
+    assert_int_equal(nr_frame_ul_symbols(&f, 7), 1);
+    assert_int_equal(nr_frame_ul_index(&f, 2000), 600);
+    c.srs_period = 0;
+    assert_true(nr_frame_init(&f, &c));
+    assert_int_equal(nr_frame_ul_symbols(&f, 8), 13);
+}
+
 static void test_refuses_what_is_no_pattern(void **state)
 {
     (void)state;
@@ -226,6 +255,20 @@ static void test_refuses_what_is_no_pattern(void **state)
     assert_false(nr_frame_init(&f, &c));
 }
 
+/* OpenAirInterface's inactivity: the testbed's slots 7, 8, 9, 17, 18, 19 all count as slot 8. */
+static void test_idle_since_the_first_full_uplink_slot_of_the_frame(void **state)
+{
+    (void)state;
+    struct nr_frame f = frame_of(30, "DDDDDDDSUU");
+    static const int slots[] = {7, 8, 9, 17, 18, 19};
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(nr_frame_idle_since(&f, slots[i]), 8);
+        assert_int_equal(nr_frame_idle_since(&f, 20 * 1024 + slots[i]), 20 * 1024 + 8);
+    }
+    f = frame_of(30, "fdd");
+    assert_int_equal(nr_frame_idle_since(&f, 17), 17);
+}
+
 int test_nr_frame(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +280,8 @@ int test_nr_frame(void)
         cmocka_unit_test(test_grant_slot_is_the_last_pdcch),
         cmocka_unit_test(test_every_uplink_slot_has_one_grant_slot),
         cmocka_unit_test(test_testbed_grant_slots),
+        cmocka_unit_test(test_sounding_takes_a_symbol),
+        cmocka_unit_test(test_idle_since_the_first_full_uplink_slot_of_the_frame),
         cmocka_unit_test(test_refuses_what_is_no_pattern),
     };
     return cmocka_run_group_tests_name("nr_frame", tests, NULL, NULL);

@@ -268,6 +268,30 @@ static void test_grid_is_the_standard(void **state)
     }
 }
 
+/* The blocks of 10 PRB that stand in the testbed's recording of UL_THR (WiLLM figure 19): full and
+ * special slots at MCS 12 to 15, with DMRS of 18 and 6 resource elements. */
+static void test_grid_special_slot_has_its_own_dmrs(void **state)
+{
+    (void)state;
+    struct nr_grid_config c = {.n_prb = 20,
+                               .mcs_table = 1,
+                               .mcs_max = 28,
+                               .dmrs_re_per_prb = 18,
+                               .layers = 1,
+                               .short_symbols = 3,
+                               .short_dmrs_re = 6,
+                               .kinds = 2,
+                               .symbols = {13, 3}};
+    static const int32_t recorded[][2] = {{301, 63}, {333, 72}, {372, 84}, {421, 92}};
+    struct nr_grid g;
+    assert_int_equal(nr_grid_init(&g, &c, NULL), 0);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(nr_grid_bytes(&g, 0, 12 + i, 10), recorded[i][0]);
+        assert_int_equal(nr_grid_bytes(&g, 1, 12 + i, 10), recorded[i][1]);
+    }
+    nr_grid_free(&g);
+}
+
 /* The floor under every plot of the testbed: 10 PRB at MCS 9. */
 static void test_grid_smallest_uplink_grant(void **state)
 {
@@ -330,6 +354,7 @@ int test_nr_mac(void)
         cmocka_unit_test(test_la_cap),
         cmocka_unit_test(test_bsr_levels),
         cmocka_unit_test(test_grid_is_the_standard),
+        cmocka_unit_test(test_grid_special_slot_has_its_own_dmrs),
         cmocka_unit_test(test_grid_smallest_uplink_grant),
         cmocka_unit_test(test_grid_sizes_never_fall),
         cmocka_unit_test(test_grid_fewest_prb),

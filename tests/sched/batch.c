@@ -20,10 +20,15 @@ enum { REQUESTS = 10000 };
 
 struct job {
     int64_t arrival_ns, prompt, output, passes;
+    int32_t slice; /* from 1; 0: none */
+    const int64_t *prefix;
+    int32_t n_prefix;
     /* what came of it */
     enum batch_verdict verdict;
     int64_t first_ns, done_ns, preemptions;
 };
+
+enum { SLICES = 3 };
 
 struct run {
     const struct batch_policy *policy;
@@ -33,8 +38,11 @@ struct run {
     int64_t step_tokens; /* most tokens of a step; 0: no limit */
     int64_t max_queue;   /* most that wait; 0: no limit */
     bool step_by_step;
+    int64_t host_tokens, prefix_tokens;
+    const struct batch_share *shares; /* of SLICES slices */
     /* filled */
     struct batch_stats stats;
+    double wait_s[SLICES + 1]; /* mean time to the first token, by job.slice */
     int64_t kv_peak, end_ns, longest_run, most_running, tokens_run, steps_run, sequences_run;
 };
 
@@ -57,6 +65,27 @@ static struct llm_cost cost_of(const char *gpu, const char *model, enum llm_quan
     return cost;
 }
 
+/* B8. */
+static void check_shares(const struct batch *b)
+{
+    int64_t unmet = 0;
+    for (int32_t s = 0; b->shares != NULL && s < b->n_slices; s++) {
+        const struct batch_share *share = &b->shares[s];
+        int64_t held = 0;
+        int32_t n = 0;
+        for (int32_t i = 0; i < b->n_running; i++) {
+            const struct batch_request *r = batch_at(b, b->running[i]);
+            held += r->slice == s ? r->kv_blocks : 0;
+            n += r->slice == s ? 1 : 0;
+        }
+        assert_int_equal(share->blocks, held);
+        assert_int_equal(share->running, n);
+        assert_true(held <= share->max_blocks && n <= share->max_running);
+        unmet += held < share->min_blocks ? share->min_blocks - held : 0;
+    }
+    assert_true(b->kv.total - b->kv.used >= (b->shares != NULL ? unmet : 0));
+}
+
 /* B1, B4, B6 as seen after a decision. */
 static void check_state(struct run *run, const struct batch *b, bool queues_too)
 {
@@ -67,11 +96,14 @@ static void check_state(struct run *run, const struct batch *b, bool queues_too)
         assert_true(r->generated < r->output_tokens);
         held += r->kv_blocks;
     }
-    assert_int_equal(held, b->kv.used);
+    assert_int_equal(held + b->prefix.n * b->prefix.entry_blocks, b->kv.used);
+    assert_true(b->host.used <= b->host.total);
+    check_shares(b);
     assert_true(b->kv.used <= b->kv.total);
     assert_true(b->n_running <= b->max_running);
     assert_int_equal(b->n_running + b->n_waiting + b->n_finished, (int64_t)b->requests.live);
     int64_t tokens = 0;
+    int64_t swapped = 0;
     for (int32_t i = 0; i < b->action.n_work; i++) {
         tokens += b->action.work[i].tokens;
     }
@@ -80,8 +112,11 @@ static void check_state(struct run *run, const struct batch *b, bool queues_too)
         const struct batch_request *r = batch_at(b, b->waiting[b->head + i]);
         assert_int_equal(r->state, BATCH_WAITING);
         assert_int_equal(r->kv_blocks, 0);
-        assert_int_equal(r->computed, 0);
+        assert_int_equal(r->n_shared, 0);
+        assert_int_equal(r->computed > 0, r->swapped > 0);
+        swapped += r->swapped;
     }
+    assert_true(!queues_too || swapped == b->host.used);
 }
 
 /* Notes first tokens and ends. */
@@ -110,7 +145,10 @@ static void arrive(struct run *run, struct batch *b, struct job *jobs, int i)
 {
     struct job *job = &jobs[i];
     struct batch_request r = {.owner = (uint64_t)i, .arrived_ns = job->arrival_ns, .slice = -1};
-    r.priority = 1.0;
+    r.slice = job->slice - 1;
+    r.priority = 1.0 + job->slice;
+    r.prefix = job->prefix;
+    r.n_prefix = job->n_prefix;
     r.prompt_tokens = job->prompt;
     r.output_tokens = job->output;
     r.vision_passes = job->passes;
@@ -120,7 +158,9 @@ static void arrive(struct run *run, struct batch *b, struct job *jobs, int i)
     job->verdict = batch_arrive(b, job->arrival_ns, &r, &handle);
     assert_true(job->verdict != BATCH_NO_MEMORY);
     assert_int_equal(handle == POOL_NONE, job->verdict != BATCH_ACCEPTED);
-    bool too_long = kv_pool_blocks(&b->kv, job->prompt + job->output - 1) > b->kv.total;
+    bool too_long = b->shares != NULL
+                        ? job->verdict == BATCH_TOO_LONG
+                        : kv_pool_blocks(&b->kv, job->prompt + job->output - 1) > b->kv.total;
     assert_int_equal(job->verdict == BATCH_TOO_LONG, too_long);
     bool full = run->max_queue > 0 && before >= run->max_queue;
     assert_int_equal(job->verdict == BATCH_QUEUE_FULL, full && !too_long);
@@ -132,6 +172,13 @@ static void serve(struct run *run, struct job *jobs, int n)
     struct batch b;
     struct err e = {0};
     assert_int_equal(batch_init(&b, run->policy, run->options, run->kv_tokens, 16, &e), 0);
+    batch_set_host(&b, run->host_tokens, 50e3);
+    if (run->prefix_tokens > 0) {
+        assert_int_equal(batch_set_prefix(&b, run->prefix_tokens, &e), 0);
+    }
+    if (run->shares != NULL) {
+        assert_int_equal(batch_set_shares(&b, run->shares, SLICES, &e), 0);
+    }
     int next = 0;
     int64_t now = 0;
     int64_t decisions = 0;
@@ -169,7 +216,9 @@ static void serve(struct run *run, struct job *jobs, int n)
         now = end;
         note_progress(&b, jobs, now);
     }
-    assert_int_equal(b.kv.used, 0);
+    assert_int_equal(b.kv.used, b.prefix.n * b.prefix.entry_blocks);
+    assert_int_equal(b.prefix.n, b.prefix.n_idle);
+    assert_int_equal(b.host.used, 0);
     assert_int_equal(b.requests.live, 0);
     run->stats = b.stats;
     run->kv_peak = b.kv.peak;
@@ -191,6 +240,7 @@ static struct job *jobs_make(int n, double rate_hz, int64_t prompt_max, int64_t 
         u = draw_uniform(7, DRAW_REQUEST, 1, k);
         jobs[i].output = 1 + (int64_t)(u * u * (double)output_max);
         jobs[i].passes = i % 5 == 0 ? 1 : 0;
+        jobs[i].slice = i % (SLICES + 1);
     }
     return jobs;
 }
@@ -216,9 +266,39 @@ static void check_totals(const struct run *run, const struct job *jobs, int n)
     assert_int_equal(run->stats.finished, accepted);
     assert_int_equal(run->stats.accepted + run->stats.refused, n);
     assert_int_equal(run->stats.decode_tokens, outputs);
-    assert_int_equal(run->tokens_run, tokens + run->stats.dropped_tokens);
+    assert_int_equal(run->tokens_run + run->stats.hit_tokens, tokens + run->stats.dropped_tokens);
     assert_int_equal(run->stats.steps, run->steps_run);
     assert_int_equal(run->stats.sequence_steps, run->sequences_run);
+}
+
+/* Requests of 60 talks, each of which repeats what was said before and adds to it. */
+static void jobs_share(struct job *jobs, int n, int64_t entry_tokens)
+{
+    enum { TALKS = 60, LONGEST = 64 };
+    static int64_t ids[TALKS][LONGEST];
+    for (int t = 0; t < TALKS; t++) {
+        for (int k = 0; k < LONGEST; k++) {
+            ids[t][k] = k == 0 ? 0 : 1 + (int64_t)t * LONGEST + k; /* one system prompt for all */
+        }
+    }
+    for (int i = 0; i < n; i++) {
+        int64_t whole = jobs[i].prompt / entry_tokens;
+        jobs[i].prefix = ids[(int)(draw_uniform(7, DRAW_REQUEST, 2, (uint64_t)i) * TALKS)];
+        jobs[i].n_prefix = (int32_t)(whole < LONGEST ? whole : LONGEST);
+    }
+}
+
+static double mean_wait_s(const struct job *jobs, int slice)
+{
+    double sum = 0.0;
+    int n = 0;
+    for (int i = 0; i < REQUESTS; i++) {
+        if (jobs[i].slice == slice && jobs[i].verdict == BATCH_ACCEPTED) {
+            sum += s_of_ns(jobs[i].first_ns - jobs[i].arrival_ns);
+            n++;
+        }
+    }
+    return n > 0 ? sum / n : 0.0;
 }
 
 /* A policy over a random workload: fast, the same again (B7), and step by step (B5). */
@@ -226,6 +306,9 @@ static void check_policy(struct run run, double rate_hz, int64_t prompt_max, int
                          struct run *out)
 {
     struct job *jobs = jobs_make(REQUESTS, rate_hz, prompt_max, output_max);
+    if (run.prefix_tokens > 0) {
+        jobs_share(jobs, REQUESTS, run.prefix_tokens);
+    }
     struct job *again = calloc(REQUESTS, sizeof *again);
     assert_non_null(again);
     memcpy(again, jobs, REQUESTS * sizeof *jobs);
@@ -242,6 +325,9 @@ static void check_policy(struct run run, double rate_hz, int64_t prompt_max, int
     assert_int_equal(second.end_ns, run.end_ns);
     assert_int_equal(second.longest_run, 1);
     assert_true(run.longest_run > 1);
+    for (int s = 0; s <= SLICES; s++) {
+        run.wait_s[s] = mean_wait_s(jobs, s);
+    }
     free(jobs);
     free(again);
     *out = run;
@@ -292,15 +378,11 @@ static void test_parallel_slots_keep_the_invariants(void **state)
     assert_in_range(out.stats.refused, 100, 9000);
 }
 
-struct continuous_options {
-    int64_t max_num_batched_tokens, max_num_seqs, max_queue;
-};
-
 static void test_continuous_keeps_the_invariants(void **state)
 {
     (void)state;
     struct llm_cost cost = cost_of("rtx4090", "llama-3.1-8b", LLM_BF16, LLM_VLLM);
-    struct continuous_options options = {256, 24, 0};
+    struct batch_continuous options = {.max_num_batched_tokens = 256, .max_num_seqs = 24};
     struct run run = {.policy = &batch_continuous,
                       .options = &options,
                       .cost = &cost,
@@ -312,6 +394,102 @@ static void test_continuous_keeps_the_invariants(void **state)
     assert_true(out.stats.preemptions > 100);
     assert_true(out.stats.dropped_tokens > 0);
     assert_true(out.kv_peak >= 390); /* the pool of 400 blocks is really short */
+}
+
+/* What the four variants of continuous batching below have in common: too little memory. */
+static struct run short_run(const struct llm_cost *cost, const struct batch_continuous *options)
+{
+    return (struct run){.policy = &batch_continuous,
+                        .options = options,
+                        .cost = cost,
+                        .kv_tokens = 6400,
+                        .step_tokens = 256};
+}
+
+static void test_swapped_kv_is_not_lost(void **state)
+{
+    (void)state;
+    struct llm_cost cost = cost_of("rtx4090", "llama-3.1-8b", LLM_BF16, LLM_VLLM);
+    struct batch_continuous options = {
+        .max_num_batched_tokens = 256, .max_num_seqs = 24, .preemption = 1};
+    struct run out;
+    struct run run = short_run(&cost, &options);
+    run.host_tokens = 1 << 20;
+    check_policy(run, 9.0, 1200, 300, &out);
+    assert_true(out.stats.preemptions > 100);
+    assert_int_equal(out.stats.dropped_tokens, 0);
+    assert_true(out.stats.swapped_blocks > 100);
+    run.host_tokens = 1600; /* too little: some are computed again */
+    check_policy(run, 9.0, 1200, 300, &out);
+    assert_true(out.stats.swapped_blocks > 100);
+    assert_true(out.stats.dropped_tokens > 0);
+}
+
+static void test_the_urgent_wait_less(void **state)
+{
+    (void)state;
+    struct llm_cost cost = cost_of("rtx4090", "llama-3.1-8b", LLM_BF16, LLM_VLLM);
+    struct batch_continuous options = {
+        .max_num_batched_tokens = 256, .max_num_seqs = 24, .order = BATCH_BY_PRIORITY};
+    struct run out;
+    check_policy(short_run(&cost, &options), 9.0, 1200, 300, &out);
+    assert_true(out.stats.preemptions > 100);
+    for (int s = 0; s < SLICES; s++) { /* slice s has priority 1 + s */
+        assert_true(out.wait_s[s + 1] < out.wait_s[s]);
+    }
+}
+
+static void test_slices_keep_to_their_shares(void **state)
+{
+    (void)state;
+    struct llm_cost cost = cost_of("rtx4090", "llama-3.1-8b", LLM_BF16, LLM_VLLM);
+    struct batch_continuous options = {.max_num_batched_tokens = 256, .max_num_seqs = 24};
+    /* Of 400 blocks: half for the first slice alone; the second has a tenth at most. */
+    static const struct batch_share shares[SLICES] = {
+        {.min_blocks = 200, .max_blocks = 400, .min_running = 12, .max_running = 24},
+        {.min_blocks = 0, .max_blocks = 90, .min_running = 0, .max_running = 4},
+        {.min_blocks = 20, .max_blocks = 200, .min_running = 1, .max_running = 12},
+    };
+    struct run run = short_run(&cost, &options);
+    struct run out;
+    run.shares = shares;
+    check_policy(run, 4.0, 1000, 250, &out);
+    assert_true(out.stats.preemptions > 10);
+    assert_true(out.wait_s[1] < out.wait_s[0] / 4.0);
+    assert_true(out.wait_s[2] > out.wait_s[1] * 4.0);
+    for (int order = BATCH_BY_PRIORITY; order <= BATCH_BY_BACKLOG; order++) {
+        options.order = order;
+        check_policy(run, 3.0, 1000, 250, &out);
+    }
+}
+
+/* What is found in the cache is not run, and counts as found, not as work done: under preemption a
+ * request may find its own prompt again, and tokens found plus run are still those asked for and
+ * those dropped (check_totals). */
+static void test_cached_prefixes_are_not_run_again(void **state)
+{
+    (void)state;
+    struct llm_cost cost = cost_of("rtx4090", "llama-3.1-8b", LLM_BF16, LLM_VLLM);
+    struct batch_continuous options = {
+        .max_num_batched_tokens = 256, .max_num_seqs = 24, .prefix_caching = true};
+    struct run run = short_run(&cost, &options);
+    struct run out;
+    run.prefix_tokens = 64;
+    check_policy(run, 11.0, 1200, 300, &out);
+    assert_true(out.stats.preemptions > 100);
+    assert_true(out.stats.hit_tokens > 100000);
+    struct run without = run;
+    options.prefix_caching = false;
+    check_policy(without, 11.0, 1200, 300, &without);
+    assert_int_equal(without.stats.hit_tokens, 0);
+    assert_true(out.stats.prefill_tokens < without.stats.prefill_tokens);
+    assert_true(out.end_ns <= without.end_ns);
+    assert_int_equal(out.stats.decode_tokens, without.stats.decode_tokens);
+    options.prefix_caching = true;
+    options.preemption = 1;
+    run.host_tokens = 3200;
+    check_policy(run, 11.0, 1200, 300, &out);
+    assert_true(out.stats.swapped_blocks > 0);
 }
 
 /* 300 requests that vLLM 0.19 served on an RTX PRO 6000 (LLMServingSim's measurement). */
@@ -354,7 +532,7 @@ static void test_continuous_serves_as_vllm_did(void **state)
     }
     assert_int_equal(n, 300);
     struct llm_cost cost = cost_of("rtxpro6000", "llama-3.1-8b", LLM_BF16, LLM_VLLM);
-    struct continuous_options options = {2048, 128, 0};
+    struct batch_continuous options = {.max_num_batched_tokens = 2048, .max_num_seqs = 128};
     struct run run = {.policy = &batch_continuous,
                       .options = &options,
                       .cost = &cost,
@@ -389,6 +567,10 @@ int test_batch(void)
         cmocka_unit_test(test_static_keeps_the_invariants),
         cmocka_unit_test(test_parallel_slots_keep_the_invariants),
         cmocka_unit_test(test_continuous_keeps_the_invariants),
+        cmocka_unit_test(test_swapped_kv_is_not_lost),
+        cmocka_unit_test(test_the_urgent_wait_less),
+        cmocka_unit_test(test_slices_keep_to_their_shares),
+        cmocka_unit_test(test_cached_prefixes_are_not_run_again),
         cmocka_unit_test(test_continuous_serves_as_vllm_did),
     };
     return cmocka_run_group_tests_name("batch", tests, NULL, NULL);

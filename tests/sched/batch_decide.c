@@ -15,10 +15,6 @@ struct slots_options {
     int64_t num_parallel, max_queue, n_batch;
 };
 
-struct continuous_options {
-    int64_t max_num_batched_tokens, max_num_seqs, max_queue;
-};
-
 static uint32_t add(struct batch *b, int64_t prompt, int64_t output, int64_t passes)
 {
     struct batch_request r = {.prompt_tokens = prompt, .output_tokens = output};
@@ -231,7 +227,7 @@ static void last_decide(void *state, const struct batch_view *view, struct batch
         return;
     }
     int32_t at = view->n_waiting > 1 ? view->n_waiting - 2 : 0;
-    action->admit[action->n_admit++] = (struct batch_admit){at, 0};
+    action->admit[action->n_admit++] = (struct batch_admit){at, 0, 0};
     uint32_t request = view->waiting[at];
     action->work[action->n_work++] =
         (struct batch_work){request, batch_left(&view->requests[request])};
@@ -285,10 +281,10 @@ static void test_options_come_from_tables(void **state)
         arena_free(&a);
     }
     assert_null(batch_policy_variants[n].word);
-    assert_int_equal(n, 4);
+    assert_int_equal(n, 5);
     assert_null(batch_policy_find("continuos"));
     struct err e = {0};
-    struct continuous_options few = {16, 32, 0};
+    struct batch_continuous few = {.max_num_batched_tokens = 16, .max_num_seqs = 32};
     assert_int_equal(batch_continuous_options.check(&few, "f", "p", &e), ERR_INPUT);
     struct slots_options many = {600, 512, 512};
     assert_int_equal(batch_parallel_slots_options.check(&many, "f", "p", &e), ERR_INPUT);

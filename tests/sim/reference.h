@@ -31,6 +31,8 @@ enum { UES = 4, PROCESSES = 16, ROUNDS = 8, LOSSES = 4096, DL = RADIO_DL, UL = R
 struct message {
     int64_t id, in_ns, out_ns, bytes, begin, end;
     size_t row;
+    int64_t blocks, block_prb, block_bytes; /* that began with a byte of it */
+    double bler;                            /* filtered, when it had passed */
 };
 
 struct block {
@@ -94,6 +96,7 @@ struct radio {
     bool *occasion;     /* a scheduling request may be sent in this slot */
     int64_t *number[2]; /* opportunities of a direction before a slot */
     struct totals totals[2];
+    int dcis_left; /* in the PDCCH of this slot */
 };
 
 /* --- Slots and sizes -------------------------------------------------------------------------- */
@@ -112,6 +115,9 @@ static int symbols_of(const struct radio *r, int d, int64_t n)
     int64_t ul = letter == 'S'                    ? r->c->ul_special_symbols
                  : letter == 'U' || letter == 'F' ? r->c->ul_symbols
                                                   : 0;
+    /* A sounding reference signal takes one. */
+    if (r->c->srs_period_slots > 0 && n % r->c->srs_period_slots == r->c->srs_offset_slots)
+        ul -= ul > 1;
     return (int)(d == DL ? dl : ul);
 }
 
@@ -129,12 +135,14 @@ static struct nr_mcs mcs_of(const struct radio *r, int d, int mcs)
 static int64_t size_of(const struct radio *r, int d, int mcs, int symbols, int prb)
 {
     struct nr_mcs m = mcs_of(r, d, mcs);
+    /* A special slot's few symbols have DMRS of their own. */
+    bool few = r->c->ul_special_symbols < r->c->ul_symbols && symbols <= r->c->ul_special_symbols;
+    int64_t dmrs_ul = few ? r->c->ul_special_dmrs_re : r->c->ul_dmrs_re;
     struct nr_tbs_input in = {.qm = m.qm,
                               .r_x10240 = m.r_x10240,
                               .n_prb = prb,
                               .n_symbols = symbols,
-                              .dmrs_re_per_prb =
-                                  (int)(d == DL ? r->c->dl_dmrs_re : r->c->ul_dmrs_re),
+                              .dmrs_re_per_prb = (int)(d == DL ? r->c->dl_dmrs_re : dmrs_ul),
                               .layers = 1};
     return nr_tbs_bits(&in) / 8;
 }
@@ -184,8 +192,10 @@ static void deliver(const struct radio *r, struct side *s, const struct block *b
         s->received++;
     for (size_t i = 0; i < s->n_messages; i++) {
         struct message *m = &s->messages[i];
-        if (m->out_ns < 0 && m->end > 0 && m->end <= s->received)
+        if (m->out_ns < 0 && m->end > 0 && m->end <= s->received) {
             m->out_ns = n * r->slot_ns;
+            m->bler = s->bler;
+        }
     }
 }
 
@@ -261,6 +271,14 @@ static void count_sent(struct radio *r, int d, struct side *s, const struct bloc
     }
     s->current_bytes = b->bytes;
     s->current_prb = b->prb;
+    for (size_t i = 0; i < s->n_messages; i++) {
+        struct message *m = &s->messages[i];
+        if (b->payload > 0 && b->begin >= m->begin && b->begin < m->end) {
+            m->blocks++;
+            m->block_prb += b->prb;
+            m->block_bytes += b->bytes;
+        }
+    }
 }
 
 /* The last round has failed, as the gNB knows in slot n. */
@@ -446,12 +464,23 @@ static void place(struct radio *r, struct phone *p, int d, struct block *b, int6
     count_sent(r, DL, s, b);
 }
 
+/* From when a phone's silence counts: from its last block, or from the first U slot of that block's
+ * frame. */
+static int64_t silent_since(const struct radio *r, const struct phone *p)
+{
+    int64_t last = p->side[UL].last_slot;
+    const char *first_ul = strchr(r->c->tdd, 'U');
+    if (!r->c->idle_grant_by_frame || last < 0 || first_ul == NULL)
+        return last;
+    return last / r->frame_slots * r->frame_slots + (first_ul - r->c->tdd);
+}
+
 static bool wants(const struct radio *r, const struct phone *p, int d, int64_t at)
 {
     if (d == DL)
         return waiting(&p->side[DL]) > 0;
     return p->request_seen || p->estimate > p->granted ||
-           (r->idle > 0 && at - p->side[UL].last_slot >= r->idle);
+           (r->idle > 0 && at - silent_since(r, p) >= r->idle);
 }
 
 /* How many grants may be idle ones: while data wait, half of them and what data cannot use; a
@@ -481,6 +510,7 @@ static void schedule(struct radio *r, int d, int64_t n, int64_t at)
     int symbols = symbols_of(r, d, at);
     int prb_left = (int)c->n_prb;
     int blocks_left = (int)(c->max_ues_per_slot > 0 ? c->max_ues_per_slot : c->n_prb / 24);
+    blocks_left = blocks_left < r->dcis_left ? blocks_left : r->dcis_left;
     int floor_prb = (int)(d == UL ? c->min_grant_prb : c->min_grant_prb_dl);
     struct candidate list[UES];
     int n_list = 0;
@@ -494,6 +524,7 @@ static void schedule(struct radio *r, int d, int64_t n, int64_t at)
                 place(r, p, d, again, at, prb);
                 prb_left -= prb;
                 blocks_left--;
+                r->dcis_left--;
             }
         } else if (block_in(r, s, FREE) != NULL && wants(r, p, d, at)) {
             int cap = (int)(d == UL ? c->max_mcs_ul : c->max_mcs_dl);
@@ -531,6 +562,7 @@ static void schedule(struct radio *r, int d, int64_t n, int64_t at)
         if (x.idle && idle_left-- <= 0)
             continue;
         blocks_left--;
+        r->dcis_left--;
         struct phone *p = &r->phones[x.ue];
         struct block *b = block_in(r, &p->side[d], FREE);
         int prb = x.prb < prb_left ? x.prb : prb_left;
@@ -554,6 +586,7 @@ static void schedule(struct radio *r, int d, int64_t n, int64_t at)
 
 static void walk_slot(struct radio *r, int64_t n)
 {
+    r->dcis_left = r->c->pdcch_dcis > 0 ? (int)r->c->pdcch_dcis : INT32_MAX;
     for (int ue = 0; ue < r->n; ue++) {
         enter(r, &r->phones[ue], UL, n);
         enter(r, &r->phones[ue], DL, n);

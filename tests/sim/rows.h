@@ -14,6 +14,8 @@
 
 /* --- Rows ------------------------------------------------------------------------------------- */
 
+enum { ROWS_TABLES = 7 };
+
 struct rows {
     struct arena arena; /* the rows' text */
     struct request_record *requests;
@@ -22,10 +24,11 @@ struct rows {
     struct server_record *servers;
     struct cell_record *cells;
     struct gpu_record *gpus;
-    size_t n_requests, n_ues, n_ran, n_servers, n_cells, n_gpus;
-    FILE *lines[6]; /* the same rows, a line each, by table */
-    char *text[6];
-    size_t text_bytes[6];
+    struct decision_record *decisions;
+    size_t n_requests, n_ues, n_ran, n_servers, n_cells, n_gpus, n_decisions;
+    FILE *lines[ROWS_TABLES]; /* the same rows, a line each, by table */
+    char *text[ROWS_TABLES];
+    size_t text_bytes[ROWS_TABLES];
     struct run_result result;
 };
 
@@ -79,6 +82,8 @@ ROWS_TAKE(rows_ran, ran_record, 2, ran, n_ran, RECORD_RAN_FIELDS, ROWS_RAN_MORE)
 ROWS_TAKE(rows_server, server_record, 3, servers, n_servers, RECORD_SERVER_FIELDS, ROWS_SERVER_MORE)
 ROWS_TAKE(rows_cell, cell_record, 4, cells, n_cells, RECORD_CELL_FIELDS, ROWS_NO_MORE)
 ROWS_TAKE(rows_gpu, gpu_record, 5, gpus, n_gpus, RECORD_GPU_FIELDS, ROWS_NO_MORE)
+ROWS_TAKE(rows_decision, decision_record, 6, decisions, n_decisions, RECORD_DECISION_FIELDS,
+          ROWS_NO_MORE)
 
 static inline void rows_free(struct rows *r)
 {
@@ -88,7 +93,8 @@ static inline void rows_free(struct rows *r)
     free(r->servers);
     free(r->cells);
     free(r->gpus);
-    for (int i = 0; i < 6; i++)
+    free(r->decisions);
+    for (int i = 0; i < ROWS_TABLES; i++)
         free(r->text[i]);
     arena_free(&r->arena);
     memset(r, 0, sizeof *r);
@@ -117,7 +123,7 @@ static inline void rows_load(const char *json, const char *const *sets, int n_se
 static inline void rows_run(const struct scenario *sc, const struct trace *trace, struct rows *r)
 {
     memset(r, 0, sizeof *r);
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < ROWS_TABLES; i++) {
         r->lines[i] = open_memstream(&r->text[i], &r->text_bytes[i]);
         if (r->lines[i] == NULL)
             abort();
@@ -128,7 +134,8 @@ static inline void rows_run(const struct scenario *sc, const struct trace *trace
                                .ran = rows_ran,
                                .server = rows_server,
                                .cell = rows_cell,
-                               .gpu = rows_gpu};
+                               .gpu = rows_gpu,
+                               .decision = rows_decision};
     struct trace *traces = calloc(sc->ues.n, sizeof *traces);
     if (traces == NULL)
         abort();
@@ -138,7 +145,7 @@ static inline void rows_run(const struct scenario *sc, const struct trace *trace
     struct err e = {0};
     int rc = run_scenario(sc, &options, &r->result, &e);
     free(traces);
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < ROWS_TABLES; i++)
         fclose(r->lines[i]);
     if (rc != 0)
         fail_msg("%s", e.text);
@@ -147,9 +154,10 @@ static inline void rows_run(const struct scenario *sc, const struct trace *trace
 /* Fails the test when a table of the two runs differs, and shows the first line that does. */
 static inline void rows_same(const struct rows *a, const struct rows *b)
 {
-    static const char *const tables[] = {"requests",       "ue_records",  "ran_records",
-                                         "server_records", "cell totals", "GPU totals"};
-    for (int i = 0; i < 6; i++) {
+    static const char *const tables[ROWS_TABLES] = {"requests",       "ue_records",  "ran_records",
+                                                    "server_records", "cell totals", "GPU totals",
+                                                    "slice decisions"};
+    for (int i = 0; i < ROWS_TABLES; i++) {
         const char *x = a->text[i];
         const char *y = b->text[i];
         if (strcmp(x, y) == 0)

@@ -1,0 +1,88 @@
+#!/bin/sh
+# Makes the pictures of README.md and docs/validation.md again, from real runs:
+#   ul-thr.svg    UL_THR over 20 s, recorded by the testbed (WiLLM figure 19) and simulated
+#   latency.svg   where the time of a request goes, by the size of its picture
+# usage, in the root of the checkout, after `make`: sh docs/figures/make.sh
+# Needs gnuplot and the sqlite3 shell; for the recorded line also the shared measurements
+# ($WILLMSIM_DATA, default ../shared/data), without which ul-thr.svg is left as it is.
+set -eu
+BUILD=${BUILD:-build}
+WILLMSIM_DATA=${WILLMSIM_DATA:-../shared/data}
+WILLMSIM_HOME=${WILLMSIM_HOME:-.}
+export WILLMSIM_DATA WILLMSIM_HOME
+out=docs/figures
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+for need in gnuplot sqlite3 "$BUILD/willmsim"; do
+    command -v "$need" >/dev/null || { echo "make.sh: $need is missing" >&2; exit 1; }
+done
+
+terminal='set terminal svg size 760,SIZE dynamic font "sans-serif,13" background "white"
+set border 3 lw 0.7 lc rgb "#555555"
+set tics nomirror textcolor rgb "#333333"
+set grid ytics lw 0.5 lc rgb "#dddddd"'
+
+# The simulated line: 20 s of one phone's records, from a request on.
+series() { # scenario, first second
+    "$BUILD/willmsim" run "scenarios/$1.json" --out "$work/$1.sqlite" --quiet >"$work/log"
+    sqlite3 -separator ' ' "$work/$1.sqlite" \
+        "SELECT gnb_timestamp_ms / 1000.0 - $2, ul_throughput FROM ran_records
+         WHERE gnb_timestamp_ms BETWEEN $2 * 1000 AND ($2 + 20) * 1000
+           AND gnb_timestamp_ms % 20 = 0
+         ORDER BY gnb_timestamp_ms" >"$work/$1.dat"
+}
+# Requests of these scenarios begin every 5 s; the recording's at 1.05 s after each fifth.
+first_request=$(
+    "$BUILD/willmsim" run scenarios/fig19-normal.json --set duration_s=20 --out "$work/first.sqlite" \
+        --quiet >"$work/log"
+    sqlite3 "$work/first.sqlite" "SELECT printf('%.3f', min(born_ns) / 1e9) FROM requests"
+)
+recorded=$WILLMSIM_DATA/willm/fig_ul_thr_normal.csv
+if [ -r "$recorded" ]; then
+    from=$(echo "$first_request" | awk '{printf "%.2f", $1 + 100 - 0.9}')
+    series fig19-recorded "$from"
+    series fig19-normal "$from"
+    # 129.13 s of the recording: 0.9 s before a request.
+    awk -F, 'NR > 1 && $2 >= 129.13 && $2 <= 149.13 {print $2 - 129.13, $3}' "$recorded" \
+        >"$work/recorded.dat"
+    gnuplot <<PLOT
+$(echo "$terminal" | sed 's/SIZE/330/')
+set output "$out/ul-thr.svg"
+set xlabel "s"
+set ylabel "UL_THR, bytes per opportunity" noenhanced
+set xrange [0:20]
+set yrange [0:300]
+set key outside top center horizontal noenhanced
+plot "$work/fig19-normal.dat" using 1:2 with lines lw 1.2 lc rgb "#bbbbbb" \
+         title "simulated, fig19-normal", \
+     "$work/recorded.dat" using 1:2 with lines lw 2 lc rgb "#1b6ca8" \
+         title "recorded (WiLLM figure 19)", \
+     "$work/fig19-recorded.dat" using 1:2 with lines lw 2 lc rgb "#d1495b" \
+         title "simulated, fig19-recorded"
+PLOT
+    echo "$out/ul-thr.svg"
+fi
+
+"$BUILD/willmsim" run scenarios/smart-glasses-uplink.json --out "$work/uplink.sqlite" --quiet \
+    >"$work/log"
+sqlite3 -separator ' ' "$work/uplink.sqlite" \
+    "SELECT resolution, avg(server_in_ns - born_ns) / 1e6, avg(last_token_ns - server_in_ns) / 1e6,
+            avg(done_ns - last_token_ns) / 1e6
+     FROM requests WHERE status = 'completed' GROUP BY resolution ORDER BY resolution" \
+    >"$work/latency.dat"
+gnuplot <<PLOT
+$(echo "$terminal" | sed 's/SIZE/300/')
+set output "$out/latency.svg"
+set style data histogram
+set style histogram rowstacked
+set style fill solid 0.9 noborder
+set boxwidth 0.6
+set ylabel "mean latency, ms"
+set xlabel "size of the picture, R1 the smallest"
+set yrange [0:*]
+set key outside top center horizontal
+plot "$work/latency.dat" using 2:xtic(1) lc rgb "#d1495b" title "uplink", \
+     "" using 3 lc rgb "#1b6ca8" title "inference", \
+     "" using 4 lc rgb "#edae49" title "downlink"
+PLOT
+echo "$out/latency.svg"

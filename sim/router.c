@@ -1,0 +1,40 @@
+/* router.c - see router.h. */
+#include "sim/router.h"
+
+#include <string.h>
+
+#include "sim/scenario.h"
+#include "sim/server.h"
+#include "sim/ue.h"
+#include "sim/world.h"
+
+bool router_routes(const struct scenario_ues *group)
+{
+    return group->routing != ROUTING_BY_UE && strcmp(group->server, "*") == 0;
+}
+
+/* The least loaded of the servers that this slice may use, the first of several; a server that
+ * names slices is theirs alone. Nobody's: the least loaded of all. */
+static uint32_t least_loaded(const struct world *w, int slice, bool by_slice)
+{
+    uint32_t best = ROUTER_LATER;
+    for (int i = 0; i < w->n_servers; i++) {
+        if (by_slice && !server_serves(w->servers[i], slice))
+            continue;
+        if (best == ROUTER_LATER || server_load(w->servers[i]) < server_load(w->servers[best]))
+            best = (uint32_t)i;
+    }
+    return best == ROUTER_LATER ? least_loaded(w, slice, false) : best;
+}
+
+void router_route(struct world *w, struct request *r)
+{
+    if (r->server != ROUTER_LATER)
+        return;
+    struct ue *ue = w->ues[r->ue];
+    if (ue->group->routing == ROUTING_ROUND_ROBIN)
+        r->server = (uint32_t)(w->routed++ % (uint64_t)w->n_servers);
+    else
+        r->server = least_loaded(w, r->slice, ue->group->routing == ROUTING_BY_SLICE);
+    ue->server = r->server; /* the queue that cross-layer policies see is that of its last server */
+}
