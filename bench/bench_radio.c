@@ -422,7 +422,7 @@ static int measure_all(struct peer *peer, const char *db, struct err *e)
            REPEATS);
     printf(peer->program[0] != '\0'
                ? "peer: ns-3's LTE module from the system's package, which has its logs compiled "
-                 "in\n(built without them it takes 0.8 of the time, bursts of 50 UEs)\n\n"
+                 "in\n(built without them it takes 0.75 to 0.88 of the time)\n\n"
                : "no peer: ns-3's LTE module (libns3-dev) was not there when this was built\n\n");
     int rc = compare(&loads[BURST], peer, bursts, e);
     if (rc == 0) {

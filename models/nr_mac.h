@@ -12,7 +12,7 @@
 #include "base/err.h"
 
 /* --- Throughput average ----------------------------------------------------------------------
- * The testbed's UL_THR and DL_THR (FACTS 1): at every scheduling opportunity
+ * The testbed's UL_THR and DL_THR (docs/models.md): at every scheduling opportunity
  * thr = (1 - a) thr + a x bytes scheduled at the opportunity before. Bytes per opportunity. */
 struct nr_thr {
     double value;  /* at opportunity `last`, before that opportunity's own bytes */
@@ -35,8 +35,9 @@ double nr_thr_at(const struct nr_thr *t, const struct nr_decay *d, int64_t now);
 void nr_thr_add(struct nr_thr *t, const struct nr_decay *d, int64_t now, int64_t bytes);
 
 /* --- Link adaptation by a BLER window --------------------------------------------------------
- * The testbed's rule (FACTS 1): looked at when a block is to be scheduled and at least
- * `update_frames` frames have passed; bler = f bler + (1 - f) (second rounds / first rounds). */
+ * The testbed's rule (OpenAirInterface, get_mcs_from_bler): looked at when a block is to be
+ * scheduled and at least `update_frames` frames have passed; bler = f bler + (1 - f) (second rounds
+ * / first rounds). */
 struct nr_la_config {
     int start_mcs, min_mcs_up; /* min_mcs_up: MCS 6, below which an error does not push it */
     int idle_mcs;              /* MCS 9: an idle link falls back to it */
@@ -70,7 +71,7 @@ struct nr_grid {
     int kinds;          /* how many different numbers of symbols a slot may have */
     uint8_t symbols[4]; /* these numbers */
     int32_t *bytes;     /* [kind][mcs][prb 0..n_prb] */
-    double *pf_bytes;   /* [mcs]: TBS(1 PRB, 10 symbols, no DMRS), FACTS 1 */
+    double *pf_bytes;   /* [mcs]: TBS(1 PRB, 10 symbols, no DMRS), pf_ul */
     int *qm, *r_x10240; /* [mcs] */
 };
 

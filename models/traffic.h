@@ -54,7 +54,7 @@ int64_t traffic_base64_bytes(int64_t bytes);
 int64_t traffic_text_bytes(int64_t n, double bytes_each);
 
 /* --- The WiLLM client ---------------------------------------------------------------------------
- * FACTS 4: an image request carries a picture up and brings text down; a text request carries text
+ * Testbed: an image request carries a picture up and brings text down; a text request carries text
  * up and brings text and a picture down. */
 enum request_mode { MODE_IMAGE, MODE_TEXT };
 

@@ -97,7 +97,7 @@ int cell_common_init(struct cell_common *c, const struct scenario *sc, struct ar
     rc = rc == 0 ? read_trace(&c->traces[RADIO_UL], &r->channel_ul, a, e) : rc;
     if (rc != 0)
         return rc;
-    /* FACTS 1: the gNB's ul_cqi counts half decibels. */
+    /* Testbed: the gNB's ul_cqi counts half decibels. */
     c->snr_step_db = 0.5;
     if (r->channel.word == NULL && r->channel_ul.index == CHANNEL_TESTBED)
         c->snr_step_db = ((const struct channel_testbed *)r->channel_ul.options)->step_db;
@@ -116,7 +116,7 @@ int cell_common_init(struct cell_common *c, const struct scenario *sc, struct ar
     c->bsr_retx_slots = slots_of_ms(&c->frame, r->bsr_retx_ms);
     c->rlc_slots = slots_of_ms(&c->frame, r->rlc_status_ms);
     c->cqi_slots = slots_of_ms(&c->frame, r->cqi_period_ms);
-    /* FACTS 1: at most bandwidth/24 UEs a slot. */
+    /* Testbed: at most bandwidth/24 UEs a slot. */
     c->max_ues_per_slot = (int32_t)(r->max_ues_per_slot > 0 ? r->max_ues_per_slot
                                     : r->n_prb >= 24        ? r->n_prb / 24
                                                             : 1);

@@ -15,7 +15,7 @@
 /* Assumed: RNTIs are handed out from the first value that 38.321 table 7.1-1 leaves to C-RNTI and
  * that no common search space of the testbed uses. */
 #define FIRST_RNTI 0x1001
-/* UE pMax of the testbed, FACTS 1. */
+/* UE pMax of the testbed. */
 #define UE_POWER_DBM 20
 
 static void sample_ue(struct cell *cell, struct ue_radio *u, int64_t slot, int number)
@@ -52,7 +52,7 @@ static void sample_ue(struct cell *cell, struct ue_radio *u, int64_t slot, int n
         .pcmax_dbm = UE_POWER_DBM,
         .avg_rsrp_dbm = RECORD_NO_INT,
         .cqi = u->cqi_report >= 0 ? u->cqi : RECORD_NO_INT,
-        .ri = 1, /* 1T1R, FACTS 1 */
+        .ri = 1, /* 1T1R, the testbed's */
         .dl_mcs = dl->la.mcs,
         .ul_mcs = ul->la.mcs,
         .sched_ul_bytes = u->sched_bytes,

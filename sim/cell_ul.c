@@ -2,7 +2,8 @@
  *
  * What the gNB knows of a UE's buffer is its estimate from the last BSR less what has arrived
  * since; what it has granted and not yet decoded is sched_bytes. It grants while estimate >
- * sched_bytes, when it has seen a scheduling request, and when an idle grant is due (FACTS 1). */
+ * sched_bytes, when it has seen a scheduling request, and when an idle grant is due, as the
+ * testbed's does. */
 #include "base/units.h"
 #include "sim/cell.h"
 #include "sim/scenario.h"
@@ -178,7 +179,7 @@ void cell_ul_sr(struct cell *cell, struct ue_radio *u)
     if (u->sr_known_slot != cell->slot) /* taken back, or another one since */
         return;
     u->sr_seen = true;
-    /* No SR prohibit timer (FACTS 1): while the BSR is not through, the next occasion asks again.
+    /* No SR prohibit timer (testbed): while the BSR is not through, the next occasion asks again.
      */
     if (u->sr_pending)
         send_sr(cell, u, cell->slot);
@@ -241,7 +242,7 @@ static void fill_view(struct cell *cell, struct ue_radio *u, struct radio_ue_vie
                        d->rounds[1], g->mcs_max);
     v->backlog_bytes = u->estimate > u->sched_bytes ? u->estimate - u->sched_bytes : 0;
     v->idle_grant = v->backlog_bytes == 0;
-    /* FACTS 1: the smallest grant, at MCS min(9, current). */
+    /* Testbed: the smallest grant, at MCS min(9, current). */
     if (v->idle_grant && v->mcs > k->config->min_grant_mcs)
         v->mcs = (int)k->config->min_grant_mcs;
     v->thr = nr_thr_at(&d->thr, &k->decay, nr_frame_ul_index(&k->frame, ul_slot));

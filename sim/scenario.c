@@ -277,6 +277,8 @@ static int read_rrm(struct checker *c)
         c->slices.items[c->slices.n++] = s->id;
     }
     sc->slices.tree = (struct json_list){slices, n};
+    sc->slices.ul_min_ratio = rrm.tree.ul_min_ratio;
+    sc->slices.ul_max_ratio = rrm.tree.ul_max_ratio;
     return 0;
 }
 

@@ -125,7 +125,9 @@ struct scenario_slices {
     struct json_list tree;      /* struct scenario_slice; those of rrm_policy when it is named */
     const char *rrm_policy;     /* path of a testbed rrmPolicy.json; "" none */
     const char *rrm_policy_sub; /* path of a testbed rrmPolicy_sub.json; "" none */
-    struct json_list schedule;  /* struct scenario_slice_change */
+    /* not in the file: rrm_policy_sub's "slice2", which oai-willm's uplink gives every phone */
+    double ul_min_ratio, ul_max_ratio; /* max 0: there is none */
+    struct json_list schedule;         /* struct scenario_slice_change */
 };
 
 enum transport_protocol { TRANSPORT_NONE, TRANSPORT_UDP, TRANSPORT_TCP };

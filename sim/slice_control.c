@@ -33,7 +33,10 @@ int slice_control_tree(const struct scenario *sc, struct arena *a, struct slice_
             .sst = (int)from[i].sst,
             .sd = (int)from[i].sd,
             .service = from[i].service != NULL ? from[i].service : ""};
-    *tree = (struct slice_tree){.slices = to, .n = (int)n};
+    *tree = (struct slice_tree){.slices = to,
+                                .n = (int)n,
+                                .ul_min_ratio = sc->slices.ul_min_ratio,
+                                .ul_max_ratio = sc->slices.ul_max_ratio};
     return 0;
 }
 

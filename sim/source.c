@@ -28,7 +28,7 @@ static int64_t next_willm(const struct ue *ue)
     if (ue->asked == 0)
         /* UEs do not start in step: each somewhere in the spread. */
         return ns_of_s(t->start_spread_s * draw_uniform(w->seed, DRAW_ARRIVAL, ue->index, 0));
-    /* FACTS 4: when the previous returned and at least a period passed. */
+    /* Testbed: when the previous returned and at least a period passed. */
     int64_t due = ue->last_asked_ns + ns_of_s(t->period_s);
     return due > now ? due : now;
 }

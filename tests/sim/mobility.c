@@ -244,7 +244,7 @@ static void test_detach_and_return(void **state)
         /* idle grants come at once: the average is above 0 after the first */
         assert_true(row->gnb_timestamp_ms == 8000 || row->ul_throughput > 0.0);
     }
-    /* FACTS 1: mean 59.3, deviation 2.3; 120 rows of which a third are independent. */
+    /* Testbed: mean 59.3, deviation 2.3; 120 rows of which a third are independent. */
     double mean = ph_sum / attached;
     within(mean, 59.3, 1.5);
     within(sqrt(ph_squares / attached - mean * mean), 2.3, 1.0);

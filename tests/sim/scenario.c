@@ -55,7 +55,7 @@ static void load_text(const char *text, struct scenario *sc)
     unlink(path);
 }
 
-/* FACTS 1: the radio that an empty object means is the testbed's. */
+/* The radio that an empty object means is the testbed's. */
 static void test_defaults_are_the_testbed(void **state)
 {
     (void)state;
