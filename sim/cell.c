@@ -116,10 +116,7 @@ int cell_common_init(struct cell_common *c, const struct scenario *sc, struct ar
     c->bsr_retx_slots = slots_of_ms(&c->frame, r->bsr_retx_ms);
     c->rlc_slots = slots_of_ms(&c->frame, r->rlc_status_ms);
     c->cqi_slots = slots_of_ms(&c->frame, r->cqi_period_ms);
-    /* Testbed: at most bandwidth/24 UEs a slot. */
-    c->max_ues_per_slot = (int32_t)(r->max_ues_per_slot > 0 ? r->max_ues_per_slot
-                                    : r->n_prb >= 24        ? r->n_prb / 24
-                                                            : 1);
+    c->max_ues_per_slot = (int32_t)r->max_ues_per_slot;
     c->dl_min_prb = (int32_t)r->min_grant_prb_dl;
     c->tb_header_bytes = TB_HEADER_BYTES;
     int64_t headers =
