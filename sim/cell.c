@@ -371,7 +371,8 @@ void cell_view_ue(struct cell *cell, struct ue_radio *u, enum radio_direction d,
     v->max_prb = d == RADIO_UL ? cell_max_prb(cell, u) : cell->common->grid[d].n_prb;
     v->last_slot = u->d[d].last_slot;
     v->cqi = u->cqi;
-    v->server_queue = server_waiting(w->servers[ue->server]);
+    if (cell->policy->sees_servers)
+        v->server_queue = server_waiting(w->servers[ue->server]);
 }
 
 /* --- The stage -------------------------------------------------------------------------------- */

@@ -42,6 +42,8 @@ struct request {
     int32_t cell;  /* at birth; -1 without a radio */
     int32_t slice; /* fruit (or branch) index in the slice tree at birth; -1: none */
     uint32_t live_prev, live_next; /* the world's list of requests in flight, by handle */
+    uint32_t home;                 /* of a copy in another part of the world (sim/parts.h): its */
+    int32_t home_part;             /* handle and part at its cell */
 
     /* what is asked */
     int mode;       /* enum request_mode */

@@ -30,6 +30,14 @@ uint32_t world_request_born(struct world *w)
     r->ul_bler = NAN;
     for (int i = 0; i < STAGE_COUNT; i++)
         r->at[i].first_in = r->at[i].last_in = r->at[i].out = NS_NEVER;
+    world_request_list(w, handle);
+    w->arrived++;
+    return handle;
+}
+
+void world_request_list(struct world *w, uint32_t handle)
+{
+    struct request *r = world_request(w, handle);
     r->live_prev = w->live_tail;
     r->live_next = POOL_NONE;
     if (w->live_tail != POOL_NONE)
@@ -37,8 +45,19 @@ uint32_t world_request_born(struct world *w)
     else
         w->live_head = handle;
     w->live_tail = handle;
-    w->arrived++;
-    return handle;
+}
+
+void world_request_unlist(struct world *w, uint32_t handle)
+{
+    const struct request *r = world_request(w, handle);
+    if (r->live_prev != POOL_NONE)
+        world_request(w, r->live_prev)->live_next = r->live_next;
+    else
+        w->live_head = r->live_next;
+    if (r->live_next != POOL_NONE)
+        world_request(w, r->live_next)->live_prev = r->live_prev;
+    else
+        w->live_tail = r->live_prev;
 }
 
 void world_request_done(struct world *w, uint32_t handle, const char *failure)
@@ -52,14 +71,7 @@ void world_request_done(struct world *w, uint32_t handle, const char *failure)
     else
         w->failed++;
     world_request_rows(w, r);
-    if (r->live_prev != POOL_NONE)
-        world_request(w, r->live_prev)->live_next = r->live_next;
-    else
-        w->live_head = r->live_next;
-    if (r->live_next != POOL_NONE)
-        world_request(w, r->live_next)->live_prev = r->live_prev;
-    else
-        w->live_tail = r->live_prev;
+    world_request_unlist(w, handle);
     ue_request_done(w->ues[r->ue], r);
     if (w->tcp == NULL || tcp_close(w->tcp, handle))
         pool_give(&w->requests, handle);

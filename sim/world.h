@@ -85,6 +85,10 @@ static inline int64_t world_now(const struct world *w)
 /* A zeroed request in flight, born now; POOL_NONE when memory ran out. */
 uint32_t world_request_born(struct world *w);
 
+/* The world's list of requests in flight: to its end, and out of it. */
+void world_request_list(struct world *w, uint32_t handle);
+void world_request_unlist(struct world *w, uint32_t handle);
+
 /* Ends a request: writes its rows, tells its UE (ue_request_done), frees it. `failure` NULL means
  * completed. */
 void world_request_done(struct world *w, uint32_t handle, const char *failure);
