@@ -360,7 +360,7 @@ void cell_view_ue(struct cell *cell, struct ue_radio *u, enum radio_direction d,
 {
     const struct world *w = cell->stage.world;
     const struct ue *ue = w->ues[u->ue];
-    int slice = world_slice_at(w, ue->group, world_now(w));
+    int slice = world_slice_of(w, ue, world_now(w));
     *v = (struct radio_ue_view){.ue = u->ue, .fruit = -1, .branch = -1, .service = ""};
     if (slice >= 0) {
         const struct slice *s = &w->slices.slices[slice];

@@ -40,6 +40,7 @@ struct request {
     uint32_t server;
     uint32_t flow; /* its TCP connection, when the transport has one */
     int32_t cell;  /* at birth; -1 without a radio */
+    int32_t arm;   /* that its UE chose for it (sched/choice.h) */
     int32_t slice; /* fruit (or branch) index in the slice tree at birth; -1: none */
     uint32_t live_prev, live_next; /* the world's list of requests in flight, by handle */
     uint32_t home;                 /* of a copy in another part of the world (sim/parts.h): its */

@@ -1,10 +1,13 @@
 /* run.c - see run.h. */
 #include "sim/run.h"
 
+#include <stdlib.h>
+
 #include "base/units.h"
 #include "sim/cell.h"
 #include "sim/handover.h"
 #include "sim/parts.h"
+#include "sim/replay.h"
 #include "sim/server.h"
 #include "sim/slice_control.h"
 #include "sim/ue.h"
@@ -139,8 +142,8 @@ static int run_parts(struct world *w, const struct run_options *options, struct 
     return rc;
 }
 
-int run_scenario(const struct scenario *sc, const struct run_options *options,
-                 struct run_result *result, struct err *e)
+static int run_once(const struct scenario *sc, const struct run_options *options,
+                    struct run_result *result, struct err *e)
 {
     struct world w;
     struct parts *parts = NULL;
@@ -170,5 +173,23 @@ int run_scenario(const struct scenario *sc, const struct run_options *options,
         result->slots_visited += w.cells[i]->visited;
     parts_free(parts);
     world_free(&w);
+    return rc;
+}
+
+int run_scenario(const struct scenario *sc, const struct run_options *options,
+                 struct run_result *result, struct err *e)
+{
+    *result = (struct run_result){0};
+    if (options->arms != NULL || replay_arms(sc) == 0)
+        return run_once(sc, options, result, e);
+    int *arms = calloc(sc->ues.n, sizeof *arms);
+    struct run_options chosen = *options;
+    chosen.arms = arms;
+    int rc = arms == NULL ? err_memory(e, "the replays") : replay_best(sc, options, arms, e);
+    if (rc == ERR_INTERRUPTED)
+        rc = 0; /* nothing of the run itself was done */
+    else if (rc == 0)
+        rc = run_once(sc, &chosen, result, e);
+    free(arms);
     return rc;
 }

@@ -393,6 +393,14 @@ static int check_group_slices(const struct checker *c, const struct scenario_ues
         struct text place = place_of("ues", i, "slice");
         return fail_unknown(c, &place, "slice", u->slice, &c->slices);
     }
+    const char *const *arms = u->slice_arms.items;
+    for (size_t k = 0; k < u->slice_arms.n; k++) {
+        if (names_find(&c->slices, arms[k]) < 0) {
+            struct text place = place_of("ues", i, "slice_arms");
+            text_add_index(&place, k);
+            return fail_unknown(c, &place, "slice", arms[k], &c->slices);
+        }
+    }
     const char *const *cycle = u->slice_cycle.items;
     for (size_t k = 0; k < u->slice_cycle.n; k++) {
         if (names_find(&c->slices, cycle[k]) < 0) {

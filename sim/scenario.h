@@ -190,6 +190,9 @@ struct scenario_ues {
     const char *slice;            /* "" none */
     struct json_list slice_cycle; /* ids; empty: `slice` stays */
     double slice_cycle_s;
+    struct json_choice slice_choice; /* word NULL: none; index: into choice_policies */
+    struct json_list slice_arms;     /* ids that it chooses among */
+    double slice_target_s;
     const char *server; /* a server's id or "*": any of them, by `routing` */
     int routing;        /* enum routing */
     double prepare_ms;

@@ -8,6 +8,7 @@
 
 #include "models/llm.h"
 #include "sched/batch.h"
+#include "sched/choice.h"
 #include "sim/scenario.h"
 
 struct text scenario_place(const char *place, const char *key)
@@ -290,6 +291,13 @@ static const struct json_field ues_fields[] = {
                  "appendix F.3.2: 1221, 1222, 1223."),
     F_POS(scenario_ues, slice_cycle_s, 0, 1e6, "30",
           "Seconds in each slice of the cycle. WiLLM appendix F.3.2: 30."),
+    F_CHOICE(scenario_ues, slice_choice, choice_policy_variants, "kind", "null",
+             "Each phone learns which slice to ask for, instead of `slice` and `slice_cycle` "
+             "(WiLLM 6.3). Left out: it does not."),
+    FIELD(scenario_ues, slice_arms, JSON_STRS, .def = "[]",
+          .doc = "Slices that slice_choice chooses among, at least two."),
+    F_POS(scenario_ues, slice_target_s, 0, 1e6, "2",
+          "Latency that slice_choice wants to stay at, in s. WiLLM 6.2: 2."),
     F_STR(scenario_ues, server, NULL, "Server that answers, or \"*\": any, by `routing`."),
     F_WORD(scenario_ues, routing, routing_words, "\"by-ue\"",
            "How \"*\" chooses: by-ue (each phone has its server, phones in turn), round-robin "
@@ -321,6 +329,16 @@ static int ues_check(const void *object, const char *file, const char *place, st
     const struct scenario_ues *u = object;
     if (u->slice != NULL && u->slice_cycle.n > 0) {
         return FAIL_KEY("slice_cycle", "stands beside `slice`; keep one of the two");
+    }
+    bool learns = u->slice_choice.word != NULL;
+    if (learns && (u->slice != NULL || u->slice_cycle.n > 0)) {
+        return FAIL_KEY("slice_choice", "stands beside `slice` or `slice_cycle`; keep one");
+    }
+    if (learns ? u->slice_arms.n < 2 : u->slice_arms.n > 0) {
+        return FAIL_KEY("slice_arms", "%s",
+                        learns ? "has fewer than two slices; name those that "
+                                 "slice_choice chooses among"
+                               : "has no slice_choice beside it; add one");
     }
     const double *detach_s = u->detach_at_s.items;
     for (size_t i = 1; i < u->detach_at_s.n; i++) {

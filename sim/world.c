@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "sched/choice.h"
 #include "sim/air.h"
 #include "sim/cell.h"
 #include "sim/handover.h"
@@ -224,10 +225,11 @@ void world_request_rows(struct world *w, const struct request *r)
         write_server(w, r);
 }
 
-int world_slice_at(const struct world *w, const struct scenario_ues *group, int64_t t_ns)
+int world_slice_of(const struct world *w, const struct ue *ue, int64_t t_ns)
 {
-    const struct world_group *g =
-        &w->groups[group - (const struct scenario_ues *)w->scenario->ues.items];
+    const struct world_group *g = &w->groups[ue->group_index];
+    if (g->choice != NULL)
+        return g->arms[ue->arm];
     if (g->n_cycle == 0)
         return g->slice;
     return g->cycle[t_ns / g->cycle_ns % g->n_cycle];
@@ -245,6 +247,26 @@ static int make_slices(struct world *w, struct err *e)
                               : slice_control_init(w->control, w, e);
 }
 
+/* What the phones of a group choose among, if they do. */
+static int make_choice(struct world *w, size_t index, struct err *e)
+{
+    const struct scenario_ues *group =
+        &((const struct scenario_ues *)w->scenario->ues.items)[index];
+    struct world_group *g = &w->groups[index];
+    const char *const *ids = group->slice_arms.items;
+    if (group->slice_choice.word == NULL)
+        return 0;
+    g->choice = choice_policies[group->slice_choice.index];
+    g->arm = w->forced_arms != NULL ? w->forced_arms[index] : -1;
+    g->n_arms = (int)group->slice_arms.n;
+    g->arms = arena_array(&w->arena, group->slice_arms.n, sizeof *g->arms);
+    if (g->arms == NULL)
+        return err_memory(e, "the slices that phones choose among");
+    for (int k = 0; k < g->n_arms; k++)
+        g->arms[k] = scenario_slice_index(w->scenario, ids[k]);
+    return 0;
+}
+
 static int make_groups(struct world *w, struct err *e)
 {
     const struct scenario *sc = w->scenario;
@@ -256,6 +278,9 @@ static int make_groups(struct world *w, struct err *e)
         struct world_group *g = &w->groups[i];
         const char *const *ids = groups[i].slice_cycle.items;
         g->slice = scenario_slice_index(sc, groups[i].slice);
+        int rc = make_choice(w, i, e);
+        if (rc != 0)
+            return rc;
         g->n_cycle = (int64_t)groups[i].slice_cycle.n;
         g->cycle_ns = ns_of_s(groups[i].slice_cycle_s);
         if (g->n_cycle == 0)
@@ -308,6 +333,11 @@ static int make_ues(struct world *w, uint32_t *next_id, struct err *e)
             ue->group_index = (uint32_t)i;
             ue->member = k;
             ue->group = &groups[i];
+            if (w->groups[i].choice != NULL) {
+                ue->learnt = arena_array(&w->arena, groups[i].slice_arms.n, sizeof *ue->learnt);
+                if (ue->learnt == NULL)
+                    return err_memory(e, "what phones learn");
+            }
             ue->cell = -1;
             if (!groups[i].native_slicing && sc->transport != NULL)
                 ue->tunnel_bytes = sc->transport->tunnel_header_bytes;
@@ -469,6 +499,7 @@ int world_make(struct world *w, const struct scenario *sc, const struct run_opti
     w->seed = options->seed;
     w->sink = options->sink;
     w->traces = options->traces;
+    w->forced_arms = options->arms;
     w->live_head = w->live_tail = POOL_NONE;
     w->end_ns = ns_of_s(sc->duration_s);
     w->engine = engine_new(1024);

@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "models/llm.h"
 #include "sched/batch.h"
+#include "sched/choice.h"
 #include "sched/radio.h"
 #include "tools/call.h"
 #include "tools/verbs.h"
@@ -62,6 +63,10 @@ static int list_policies(struct listing *l, struct err *e)
     listing_heading(l, "servers[].batching");
     for (const struct json_variant *v = batch_policy_variants; v->word != NULL; v++) {
         listing_add(l, "batching", v->word, v->doc);
+    }
+    listing_heading(l, "ues[].slice_choice");
+    for (const struct json_variant *v = choice_policy_variants; v->word != NULL; v++) {
+        listing_add(l, "slice_choice", v->word, v->doc);
     }
     return 0;
 }
