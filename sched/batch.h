@@ -223,6 +223,7 @@ struct batch {
 
     uint32_t *waiting; /* waiting[head .. head + n_waiting) */
     int32_t head, n_waiting, waiting_room;
+    int32_t held; /* the last of them, which the policy does not see when it decides */
     uint32_t *running;
     int32_t n_running;
     uint32_t *finished; /* by the last batch_advance(), in the order of admission */
@@ -267,6 +268,20 @@ bool batch_fits(const struct batch *b, const struct batch_request *request);
  * the batch_decide() after it finished. */
 enum batch_verdict batch_arrive(struct batch *b, int64_t now_ns,
                                 const struct batch_request *request, uint32_t *handle);
+
+/* The request that arrived last may not join before batch_release(): its engine is to run dry. It
+ * counts as waiting when the policy takes or refuses the next. */
+void batch_hold_last(struct batch *b);
+void batch_release(struct batch *b);
+
+/* Something runs, or waits and may join. */
+static inline bool batch_has_work(const struct batch *b)
+{
+    return b->n_running > 0 || b->n_waiting > b->held;
+}
+
+/* Nothing runs: drops the prefix cache, as when the model leaves the memory. */
+void batch_forget(struct batch *b);
 
 /* Asks the policy and carries out preemptions and admissions. NULL: nothing to run. Not to be
  * called while a run is under way. */

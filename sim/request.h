@@ -68,7 +68,8 @@ struct request {
     int64_t preemptions;
     int64_t ul_sched_bytes, ul_sched_prb, ul_blocks;
     double ul_bler;
-    int64_t load_ns; /* model loading that it waited for */
+    int64_t load_ns,
+        warm_load_ns; /* model loading that it waited for: from disk, from host memory */
 };
 
 #endif

@@ -87,6 +87,7 @@ static void write_request(struct world *w, const struct request *r, const char *
     static const char *const status[] = {"in_flight", "completed", "failed"};
     const struct ue *ue = w->ues[r->ue];
     const struct server *server = r->server != ROUTER_LATER ? w->servers[r->server] : NULL;
+    const struct server_model *model = server != NULL ? server_model_of(server, ue->group) : NULL;
     const struct request_stamps *at = r->at;
     struct request_record row = {.request_id = (int64_t)r->id,
                                  .ue_id = r->ue,
@@ -94,8 +95,8 @@ static void write_request(struct world *w, const struct request *r, const char *
                                  .cell = r->cell >= 0 ? w->cells[r->cell]->id : NULL,
                                  .slice_id = r->slice >= 0 ? w->slices.slices[r->slice].id : NULL,
                                  .server = server != NULL ? server->id : NULL,
-                                 .llm_model = server != NULL ? server->card.name : NULL,
-                                 .llm_parameters = server != NULL ? server->card.parameters : NAN,
+                                 .llm_model = model != NULL ? model->id : NULL,
+                                 .llm_parameters = model != NULL ? model->card.parameters : NAN,
                                  .mode = r->mode == MODE_IMAGE ? "image_request" : "text_request",
                                  .resolution = resolution,
                                  .tx_image = tx,
@@ -154,7 +155,7 @@ static void write_ue(struct world *w, const struct request *r, const char *tx, c
         .rx_image_resolution = rx,
         .expected_word_count = r->expected_words > 0 ? r->expected_words : RECORD_NO_INT,
         .actual_word_count = r->actual_words > 0 ? r->actual_words : RECORD_NO_INT,
-        .llm_model = server->card.name,
+        .llm_model = server_model_of(server, ue->group)->id,
         .request_mode = r->mode == MODE_IMAGE ? "image_request" : "text_request",
         .upload_periodicity_ms =
             ue->group->traffic.index == TRAFFIC_WILLM_CLIENT
@@ -181,7 +182,7 @@ static void write_server(struct world *w, const struct request *r)
         .input_tokens = r->input_tokens,
         .output_tokens = r->output_tokens,
         .cold_start_time_ms = ms_of_ns(r->load_ns),
-        .warm_start_time_ms = 0.0,
+        .warm_start_time_ms = ms_of_ns(r->warm_load_ns),
         .bleu_score = NAN,
         .rouge_score = NAN,
         .semantic_score = NAN,
@@ -301,7 +302,7 @@ static int make_ues(struct world *w, uint32_t *next_id, struct err *e)
                 ue->tunnel_bytes = sc->transport->tunnel_header_bytes;
             if (sc->radio != NULL)
                 ue->cell = any_cell ? (int)(k % sc->cells.n) : index_of_cell(sc, groups[i].cell);
-            ue->server = any_server ? (uint32_t)(k % sc->servers.n)
+            ue->server = any_server ? router_in_turn(sc, &groups[i], k)
                                     : (uint32_t)index_of_server(sc, groups[i].server);
             ue_init(ue, w, (*next_id)++);
         }
