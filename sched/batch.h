@@ -101,11 +101,13 @@ static inline bool batch_decodes(const struct batch_request *r)
     return r->generated > 0 && batch_left(r) == 1;
 }
 
-/* What of the pool and of the sequences a slice gets. */
+/* What of the pool and of the sequences a slice gets. A cached prefix that several requests use is
+ * charged in full to each of them, as if it had a copy of its own: what a slice has and has left
+ * does not hang on what another does with the same prefix. */
 struct batch_share {
     int64_t min_blocks, max_blocks;
     int32_t min_running, max_running;
-    int64_t blocks; /* now */
+    int64_t blocks; /* charged now: those of its running requests and of the prefixes they use */
     int32_t running;
 };
 
@@ -130,14 +132,17 @@ static inline int64_t batch_blocks(const struct batch_view *view, int64_t tokens
     return (tokens + view->block_tokens - 1) / view->block_tokens;
 }
 
+/* Blocks that a running request is charged to its slice for. */
+static inline int64_t batch_charged(const struct batch_view *view, const struct batch_request *r)
+{
+    return r->kv_blocks + (r->n_shared > 0 ? r->n_shared * view->prefix->entry_blocks : 0);
+}
+
 /* Blocks that a request lacks for `tokens` more tokens. */
 static inline int64_t batch_lacking(const struct batch_view *view, const struct batch_request *r,
                                     int64_t tokens)
 {
-    int64_t held = r->kv_blocks;
-    if (r->n_shared > 0) {
-        held += r->n_shared * view->prefix->entry_blocks;
-    }
+    int64_t held = batch_charged(view, r);
     int64_t blocks = batch_blocks(view, r->computed + tokens);
     return blocks > held ? blocks - held : 0;
 }

@@ -257,7 +257,7 @@ static void request_let_go(struct batch *b, struct batch_request *r)
     kv_pool_give(&b->kv, r->kv_blocks);
     struct batch_share *share = share_of(b, r);
     if (share != NULL) {
-        share->blocks -= r->kv_blocks;
+        share->blocks -= r->kv_blocks + r->n_shared * b->prefix.entry_blocks;
         share->running--;
     }
     r->kv_blocks = 0;
@@ -345,6 +345,10 @@ static void admit_prefix(struct batch *b, struct batch_request *r, int32_t prefi
         batch_prefix_use(&b->prefix, r->prefix, prefix);
         r->n_shared = prefix;
         r->computed = prefix * b->prefix.entry_tokens;
+        struct batch_share *share = share_of(b, r);
+        if (share != NULL) {
+            share->blocks += prefix * b->prefix.entry_blocks;
+        }
         assert(r->computed < r->prompt_tokens); /* P3 */
         b->stats.hit_tokens += r->computed;
     }
