@@ -198,9 +198,13 @@ void world_request_rows(struct world *w, const struct request *r)
     char tx[32];
     char rx[32];
     char resolution[16];
-    snprintf(tx, sizeof tx, "%dx%d", r->tx_width, r->tx_height);
-    snprintf(rx, sizeof rx, "%dx%d", r->rx_width, r->rx_height);
-    snprintf(resolution, sizeof resolution, "R%d", r->resolution);
+    /* Most requests have none of these, and printing costs as much as all else of a row. */
+    if (r->tx_width > 0)
+        snprintf(tx, sizeof tx, "%dx%d", r->tx_width, r->tx_height);
+    if (r->rx_width > 0)
+        snprintf(rx, sizeof rx, "%dx%d", r->rx_width, r->rx_height);
+    if (r->resolution > 0)
+        snprintf(resolution, sizeof resolution, "R%d", r->resolution);
     const char *tx_text = r->tx_width > 0 ? tx : NULL;
     const char *rx_text = r->rx_width > 0 ? rx : NULL;
     if (w->sink->request != NULL)
