@@ -421,7 +421,7 @@ static wide floor_sum(wide n_wide, wide a_wide, wide b_wide)
     b %= FS_PER_NS;
     for (;;) {
         uint64_t top = a * n + b; /* < 2^40 x 10^6 + 10^6 */
-        if (top < m) {
+        if (top < m || a == 0) {  /* the second says no more than the first */
             return sum;
         }
         n = top / m;

@@ -36,11 +36,11 @@ uint32_t router_in_turn(const struct scenario *sc, const struct scenario_ues *gr
     uint64_t n = 0;
     for (size_t i = 0; i < sc->servers.n; i++)
         n += server_model_index(&servers[i], group) >= 0 ? 1 : 0;
-    uint64_t left = turn % n; /* the scenario's check: n > 0 */
-    size_t at = 0;
-    for (;; at++)
-        if (server_model_index(&servers[at], group) >= 0 && left-- == 0)
-            return (uint32_t)at;
+    uint64_t left = n > 0 ? turn % n : 0; /* the scenario's check: some server has the model */
+    for (size_t i = 0; i < sc->servers.n; i++)
+        if (server_model_index(&servers[i], group) >= 0 && left-- == 0)
+            return (uint32_t)i;
+    return 0;
 }
 
 void router_route(struct world *w, struct request *r)

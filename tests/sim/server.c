@@ -314,6 +314,30 @@ static void test_mooncake_prefixes_both_ways(void **state)
     trace_free(&trace);
 }
 
+/* The same with a share of the pool: prefixes are found, and the share holds. */
+static void test_mooncake_prefixes_within_a_share(void **state)
+{
+    (void)state;
+    struct trace trace;
+    if (!read_shared("mooncake_conversation.jsonl", TRACE_MOONCAKE, &trace))
+        skip();
+    static const char *const sets[] = {"slices.tree=[{\"id\": \"gold\", \"gpu_max_pct\": 60}]",
+                                       "ues.slice=gold", "servers.gpu=h200", "servers.kv_tokens=0",
+                                       "duration_s=60"};
+    struct rows r;
+    check_both_ways(replay, sets, 5, &trace, &r);
+    int64_t hits = 0;
+    for (size_t i = 0; i < r.n_gpus; i++) {
+        hits += r.gpus[i].prefix_hit_tokens;
+        /* idle prefixes fill the rest of the pool, and are nobody's */
+        assert_true(r.gpus[i].kv_peak_bytes > r.gpus[i].kv_pool_bytes / 2);
+    }
+    assert_true(hits > 10000);
+    assert_int_equal(r.result.completed, r.result.arrived);
+    rows_free(&r);
+    trace_free(&trace);
+}
+
 int test_server(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +349,7 @@ int test_server(void)
         cmocka_unit_test(test_the_server_sees_the_radio),
         cmocka_unit_test(test_azure_window_both_ways),
         cmocka_unit_test(test_mooncake_prefixes_both_ways),
+        cmocka_unit_test(test_mooncake_prefixes_within_a_share),
     };
     return cmocka_run_group_tests_name("server", tests, NULL, NULL);
 }

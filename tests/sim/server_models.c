@@ -25,43 +25,17 @@
     ", \"max\": 400}}}"
 
 /* Three models of 16, 7 and 2.5 GB (bf16) on 24 GB, most of the time with somebody to serve. */
+#define LARGE                                                                                      \
+    MODEL("llama-3.1-8b", ", \"quant\": \"bf16\", \"kv_tokens\": 4000, \"keep_alive_s\": 20")
+#define MIDDLE MODEL("llama-3.2-3b", ", \"quant\": \"bf16\", \"kv_tokens\": 3000")
+#define SMALL                                                                                      \
+    MODEL("llama-3.2-1b", ", \"quant\": \"bf16\", \"kv_tokens\": 2500, \"keep_alive_s\": 0.5")
 static const char three[] =
-    "{\"name\": \"three\", \"duration_s\": 40, \"drain_s\": 3000, \"servers\": [{\"id\": "
-    "\"a\","
-    " \"gpu\": \"rtx4090\", \"models\": [" MODEL(
-        "llama-3.1-8b",
-        ", \"quant\": \"bf16\", "
-        "\"kv_tokens\": 4000, "
-        "\"keep_alive_s\": 20") ", " MODEL("llama-3.2-3b",
-                                           ", \"quant\": "
-                                           "\"bf16\", "
-                                           "\"kv_tokens\":"
-                                           " 3000") ", " MODEL("llama-3.2-1b",
-                                                               ", \"quant\": "
-                                                               "\"bf16\", "
-                                                               "\"kv_tokens\": "
-                                                               "2500, "
-                                                               "\"keep_alive_s\": "
-                                                               "0.5") "]}], "
-                                                                      "\"ues\": "
-                                                                      "[" POISSON(
-                                                                          "large",
-                                                                          "llama-3.1-"
-                                                                          "8b",
-                                                                          "2", "0.1", "200",
-                                                                          "60") ","
-                                                                                " " POISSON(
-                                                                                    "middle",
-                                                                                    "llama-3.2-3b",
-                                                                                    "3", "0.3",
-                                                                                    "200",
-                                                                                    "100") ","
-                                                                                           " " POISSON("small",
-                                                                                                       "llama-3.2-1b",
-                                                                                                       "2",
-                                                                                                       "0.4",
-                                                                                                       "300",
-                                                                                                       "150") "]}";
+    "{\"name\": \"three\", \"duration_s\": 40, \"drain_s\": 3000, \"servers\": [{\"id\": \"a\","
+    " \"gpu\": \"rtx4090\", \"models\": [" LARGE ", " MIDDLE ", " SMALL
+    "]}], \"ues\": [" POISSON("large", "llama-3.1-8b", "2", "0.1", "200", "60") ", " POISSON(
+        "middle", "llama-3.2-3b", "3", "0.3", "200",
+        "100") ", " POISSON("small", "llama-3.2-1b", "2", "0.4", "300", "150") "]}";
 
 static const struct gpu_record *model_row(const struct rows *r, const char *model)
 {
@@ -150,12 +124,10 @@ static void test_page_cache(void **state)
 /* Three requests at 10 s, 100 s and 500 s. */
 static const char alone[] =
     "{\"name\": \"alone\", \"duration_s\": 600, \"servers\": [{\"id\": \"a\","
-    " \"gpu\": \"rtx4090\", \"request_overhead_ms\": 0, \"models\": [" MODEL(
-        "llama-3.1-8b", ", \"quant\": \"bf16\"") "]}],"
-                                                 " \"ues\": [{\"id\": \"u\", \"server\": \"a\", "
-                                                 "\"prepare_ms\": 0, \"traffic\":"
-                                                 " {\"kind\": \"trace-csv\", \"path\": "
-                                                 "\"tests/sim/bad/trace.csv\"}}]}";
+    " \"gpu\": \"rtx4090\", \"request_overhead_ms\": 0, \"models\":"
+    " [{\"model\": \"llama-3.1-8b\", \"quant\": \"bf16\"}]}],"
+    " \"ues\": [{\"id\": \"u\", \"server\": \"a\", \"prepare_ms\": 0, \"traffic\":"
+    " {\"kind\": \"trace-csv\", \"path\": \"tests/sim/bad/trace.csv\"}}]}";
 
 static const struct trace_item three_items[] = {
     {.arrival_ns = 10 * NS_PER_S, .input_tokens = 100, .output_tokens = 10},
@@ -286,6 +258,36 @@ static void test_nobody_starves(void **state)
     rows_free(&r);
 }
 
+/* Two servers, of which one has both models: whoever asks for its second goes there, however "*"
+ * chooses. */
+static void test_routers_know_the_models(void **state)
+{
+    (void)state;
+    static const char *const routings[] = {"ues.routing=by-ue", "ues.routing=round-robin",
+                                           "ues.routing=least-loaded", "ues.routing=by-slice"};
+    for (int i = 0; i < 4; i++) {
+        const char *sets[] = {
+            routings[i],
+            "servers=[{\"id\": \"one\", \"gpu\": \"rtx4090\", \"model\": \"llama-3.2-3b\", "
+            "\"quant\": \"bf16\"}, {\"id\": \"both\", \"gpu\": \"rtx4090\", \"models\": "
+            "[{\"model\": \"llama-3.2-1b\", \"quant\": \"bf16\"}, {\"model\": "
+            "\"llama-3.2-3b\", \"quant\": \"bf16\"}]}]",
+            "ues.0.model=llama-3.2-3b"};
+        struct rows r;
+        size_t n[2] = {0};
+        check_both_ways(three, sets, 3, NULL, &r);
+        for (size_t k = 0; k < r.n_requests; k++) {
+            const struct request_record *q = &r.requests[k];
+            bool small = strcmp(q->ue_group, "small") == 0;
+            assert_string_equal(q->llm_model, small ? "llama-3.2-1b" : "llama-3.2-3b");
+            assert_true(!small || strcmp(q->server, "both") == 0);
+            n[strcmp(q->server, "both") == 0] += small ? 0 : 1;
+        }
+        assert_true(n[0] > 10 && n[1] > 10);
+        rows_free(&r);
+    }
+}
+
 int test_server_models(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +297,7 @@ int test_server_models(void)
         cmocka_unit_test(test_kv_precision),
         cmocka_unit_test(test_turns_are_fair),
         cmocka_unit_test(test_nobody_starves),
+        cmocka_unit_test(test_routers_know_the_models),
     };
     return cmocka_run_group_tests_name("server_models", tests, NULL, NULL);
 }
