@@ -14,9 +14,10 @@
 
 /* --- Tokens and answers ----------------------------------------------------------------------- */
 
-static bool streams(const struct world *w, uint32_t request)
+static bool streams(const struct server *s, uint32_t request)
 {
-    return w->ues[world_request(w, request)->ue]->group->streaming;
+    const struct world *w = s->stage.world;
+    return s->any_streams && w->ues[world_request(w, request)->ue]->group->streaming;
 }
 
 /* Bytes of the text of the first `tokens` tokens: as good as equal for each. */
@@ -53,7 +54,7 @@ static void tokens_made(struct server *s, uint32_t request, int64_t generated)
     if (last) {
         s->in_hand--;
         send_answer(w, request, r->downlink_bytes - sent, true);
-    } else if (streams(w, request) && text_of(r, generated) > sent)
+    } else if (streams(s, request) && text_of(r, generated) > sent)
         send_answer(w, request, text_of(r, generated) - sent, false);
 }
 
@@ -157,8 +158,8 @@ static void decide(struct server *s, int pool)
     assert(a != NULL); /* whoever has work gets some done */
     note_waits(s, &g->batch, a);
     bool each = !alone || !w->scenario->engine.fast_forward_decode;
-    for (int32_t i = 0; i < a->n_work && !each; i++)
-        each = streams(w, (uint32_t)batch_at(&g->batch, a->work[i].request)->owner);
+    for (int32_t i = 0; i < a->n_work && !each && s->any_streams; i++)
+        each = streams(s, (uint32_t)batch_at(&g->batch, a->work[i].request)->owner);
     s->pools[pool].running = m->index;
     g->run_start_ns = world_now(w);
     ends_after(s, m, pool, each ? 1 : a->steps);
@@ -196,6 +197,11 @@ static void run_end(struct server *s, struct server_model *m, int pool)
     for (int32_t i = 0; i < a->n_work; i++) {
         const struct batch_request *b = batch_at(&g->batch, a->work[i].request);
         uint32_t request = (uint32_t)b->owner;
+        /* Between the first token and the last nothing happens to a request that does not stream.
+         */
+        bool between = b->generated != 1 && b->generated < b->output_tokens;
+        if (between && !s->any_streams)
+            continue;
         bool goes = hands_on && b->generated == 1 && world_request(w, request)->output_tokens > 1;
         tokens_made(s, request, b->generated);
         if (goes)

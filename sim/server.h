@@ -114,7 +114,8 @@ struct server {
     int n_wants;
     int loading; /* -1: none */
     bool blocked;
-    bool lapses; /* some model does not stay for ever */
+    bool lapses;      /* some model does not stay for ever */
+    bool any_streams; /* some UE wants its tokens one by one */
     uint64_t reads;
     int64_t in_hand; /* requests that it has wholly and has not answered */
     double transfer_gbytes_per_s, transfer_latency_ns;

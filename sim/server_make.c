@@ -243,6 +243,9 @@ int server_init(struct server *s, struct world *w, uint32_t entity_id, int index
     s->stage.accept = server_accept;
     s->loading = -1;
     s->pools[0].running = s->pools[1].running = -1;
+    const struct scenario_ues *groups = w->scenario->ues.items;
+    for (size_t i = 0; i < w->scenario->ues.n; i++)
+        s->any_streams = s->any_streams || groups[i].streaming;
     int rc = init_models(s, w, index, e);
     rc = rc == 0 ? init_serves(s, w, index, e) : rc;
     if (rc != 0)
