@@ -85,10 +85,25 @@ struct summary_group {
     struct summary_stat ttft_ms, ue_ttft_ms, tpot_ms, larei, lseq;
 };
 
+/* What one model of a server did; memory-wise, as in RECORD_GPU_FIELDS. */
+struct summary_gpu_model {
+    const char *model;
+    double utilization; /* its part of the server's */
+    double busy_ns, span_ns, batch_sum, steps, load_s;
+    int64_t kv_pool_bytes, kv_peak_bytes, preemptions, refused;
+    int64_t cold_loads, warm_loads, evictions, expiries;
+    int64_t prefix_hit_tokens, dropped_tokens, swapped_bytes;
+    int64_t memory_bytes, memory_peak_bytes; /* of the server */
+};
+
 struct summary_gpu {
-    const char *id, *gpu, *model;
+    const char *id, *gpu;
+    const char *model; /* names joined with "," when there are several */
     double utilization, mean_batch;
     int64_t kv_pool_bytes, kv_peak_bytes, preemptions, refused;
+    int64_t memory_bytes, memory_peak_bytes;
+    struct summary_gpu_model *models; /* by name */
+    size_t n_models;
 };
 
 struct summary {

@@ -126,6 +126,26 @@ static void group_print(FILE *out, const char *by, const struct summary_group *g
     putc('}', out);
 }
 
+static void gpu_model_print(FILE *out, const struct summary_gpu_model *m, bool first)
+{
+    fputs(first ? "{" : ", {", out);
+    text_print(out, "model", m->model, true);
+    number_print(out, "utilization", m->utilization, false);
+    int_print(out, "kv_pool_bytes", m->kv_pool_bytes, false);
+    int_print(out, "kv_peak_bytes", m->kv_peak_bytes, false);
+    int_print(out, "preemptions", m->preemptions, false);
+    int_print(out, "refused", m->refused, false);
+    int_print(out, "cold_loads", m->cold_loads, false);
+    int_print(out, "warm_loads", m->warm_loads, false);
+    number_print(out, "load_s", m->load_s, false);
+    int_print(out, "evictions", m->evictions, false);
+    int_print(out, "expiries", m->expiries, false);
+    int_print(out, "prefix_hit_tokens", m->prefix_hit_tokens, false);
+    int_print(out, "dropped_tokens", m->dropped_tokens, false);
+    int_print(out, "swapped_bytes", m->swapped_bytes, false);
+    putc('}', out);
+}
+
 static void gpu_print(FILE *out, const struct summary_gpu *g, bool first)
 {
     fputs(first ? "\n    {" : ",\n    {", out);
@@ -138,7 +158,13 @@ static void gpu_print(FILE *out, const struct summary_gpu *g, bool first)
     int_print(out, "preemptions", g->preemptions, false);
     number_print(out, "mean_batch", g->mean_batch, false);
     int_print(out, "refused", g->refused, false);
-    putc('}', out);
+    int_print(out, "memory_bytes", g->memory_bytes, false);
+    int_print(out, "memory_peak_bytes", g->memory_peak_bytes, false);
+    fputs(", \"models\": [", out);
+    for (size_t i = 0; i < g->n_models; i++) {
+        gpu_model_print(out, &g->models[i], i == 0);
+    }
+    fputs("]}", out);
 }
 
 static void lists_print(FILE *out, const struct summary *sum)

@@ -67,11 +67,12 @@ struct request {
     int64_t queued_since; /* NS_NEVER while it runs */
     int64_t queue_ns;
     int64_t answered_bytes; /* of the answer, given to the transport */
-    int64_t tokens_out;     /* tokens whose bytes the server has dealt with */
+    int64_t tokens_out;     /* that the server has stamped or sent */
     int64_t preemptions;
     int64_t ul_sched_bytes, ul_sched_prb, ul_blocks;
     double ul_bler;
-    int64_t load_ns; /* model loading that it waited for */
+    int64_t load_ns,
+        warm_load_ns; /* model loading that it waited for: from disk, from host memory */
 };
 
 #endif

@@ -145,9 +145,23 @@ struct scenario_core {
     int64_t gtpu_header_bytes;
 };
 
+/* A model of a server. */
+struct scenario_model {
+    const char *id;          /* what ues[].model names */
+    const char *model;       /* its card */
+    int quant, kv_precision; /* enum llm_quant + 1 (0: the card's default), enum llm_kv */
+    int64_t kv_tokens;       /* 0: computed */
+    bool loaded;             /* it is in GPU memory at time 0 */
+    double keep_alive_s;     /* negative: for ever */
+};
+
 struct scenario_server {
-    const char *id, *gpu, *model;
-    int quant, engine; /* enum llm_quant + 1 (0: the card's default), enum llm_engine */
+    const char *id, *gpu;
+    const char *model;       /* the short form of a list of one; NULL: there is a list */
+    struct json_list models; /* struct scenario_model; after loading never empty */
+    int quant, engine;       /* enum llm_quant + 1 (0: the card's default), enum llm_engine */
+    int kv_precision;        /* enum llm_kv */
+    double keep_alive_s, host_cache_gib;
     int64_t tensor_parallel;
     double memory_utilization;
     int64_t kv_tokens; /* 0: computed */
@@ -195,6 +209,7 @@ struct scenario_ues {
     double slice_target_s;
     const char *server; /* a server's id or "*": any of them, by `routing` */
     int routing;        /* enum routing */
+    const char *model;  /* id of a model of its server; "": the server's first */
     double prepare_ms;
     bool streaming;
     bool native_slicing;         /* false: reaches its slice through the application-layer tunnel */

@@ -231,18 +231,50 @@ static const struct json_spec core_spec =
 
 /* --- Servers ---------------------------------------------------------------------------------- */
 
+#define KV_PRECISION                                                                               \
+    "Numbers in the KV cache: 16-bit, or 8-bit (vLLM's kv_cache_dtype fp8, Ollama's "              \
+    "OLLAMA_KV_CACHE_TYPE q8_0), which halves its bytes in memory and in each step."
+
 /* llm_quant_words with "default" before them (tests/sim/scenario.c compares). */
 static const char *const quant_words[] = {"default", "f16", "bf16", "fp8",  "w8a8",   "w8a16",
                                           "w4a16",   "awq", "q8_0", "q4_0", "q4_k_m", NULL};
+
+/* enum llm_kv */
+static const char *const kv_words[] = {"16-bit", "8-bit", NULL};
+
+static const struct json_field model_fields[] = {
+    F_STR(scenario_model, id, "null", "Name that ues[].model asks for. Left out: the card's."),
+    F_STR(scenario_model, model, NULL,
+          "Model card, a file of models/cards (`willmsim list models`)."),
+    F_WORD(scenario_model, quant, quant_words, "\"default\"",
+           "Precision of the weights; default: the model card's own."),
+    F_WORD(scenario_model, kv_precision, kv_words, "\"16-bit\"", KV_PRECISION),
+    F_INT(scenario_model, kv_tokens, 0, 1e9, "0",
+          "Tokens of the model's KV pool; 0: for parallel-slots 4096 a slot (Ollama's default "
+          "OLLAMA_CONTEXT_LENGTH), else an equal part of what the memory leaves beside all models "
+          "of the server."),
+    F_BOOL(scenario_model, loaded, "false",
+           "The model is in GPU memory at time 0; otherwise it is loaded when it is first asked "
+           "for, as Ollama does."),
+    F_NUM(scenario_model, keep_alive_s, -1, 1e6, "300",
+          "Seconds without a request after which the model leaves the memory; 0: at once; -1: "
+          "never. Ollama's default OLLAMA_KEEP_ALIVE: 5 minutes."),
+    F_END};
+static const struct json_spec model_spec = SPEC("server_model", scenario_model, model_fields, NULL,
+                                                "A model of a server that has several.");
 
 static const struct json_field server_fields[] = {
     F_STR(scenario_server, id, NULL, "Name of the server; no other server has it."),
     F_STR(scenario_server, gpu, NULL,
           "GPU profile, a file of bench/profiles (`willmsim list gpus`)."),
-    F_STR(scenario_server, model, NULL,
-          "Model card, a file of models/cards (`willmsim list models`)."),
+    F_STR(scenario_server, model, "null",
+          "Model card, a file of models/cards (`willmsim list models`). Or `models`."),
+    FIELD(scenario_server, models, JSON_LIST, .max = 64, .spec = &model_spec, .def = "[]",
+          .doc = "Several models that share the GPU and its memory, instead of `model`: each is "
+                 "loaded when it is asked for, and leaves when another needs the room."),
     F_WORD(scenario_server, quant, quant_words, "\"default\"",
            "Precision of the weights; default: the model card's own."),
+    F_WORD(scenario_server, kv_precision, kv_words, "\"16-bit\"", KV_PRECISION),
     F_WORD(scenario_server, engine, llm_engine_words, "\"vllm\"",
            "Serving engine: how much of the hardware it reaches. Testbed: ollama."),
     F_INT(scenario_server, tensor_parallel, 1, 64, "1",
@@ -256,6 +288,12 @@ static const struct json_field server_fields[] = {
     F_BOOL(scenario_server, loaded, "true",
            "The model is in GPU memory at time 0; otherwise the first request waits for it. "
            "Assumed: a warm server (Ollama keeps a model for 5 minutes)."),
+    F_NUM(scenario_server, keep_alive_s, -1, 1e6, "-1",
+          "Seconds without a request after which the model leaves the memory; -1: never. Assumed: "
+          "a server with one model keeps it (vLLM); Ollama's default is 300."),
+    F_NUM(scenario_server, host_cache_gib, 0, 1e6, "32",
+          "Host memory that holds files of models that were read, in GiB: one that is still there "
+          "is loaded over the host link, else from disk. Assumed: half of a host with 64 GiB."),
     F_NUM(scenario_server, request_overhead_ms, 0, 100000, "5",
           "Work of the host per request in ms: HTTP, JSON, base64, tokens. Assumed."),
     F_NUM(scenario_server, swap_space_gib, 0, 1e6, "4",
@@ -270,8 +308,8 @@ static const struct json_field server_fields[] = {
     F_CHOICE(scenario_server, batching, batch_policy_variants, "kind", "{\"kind\": \"continuous\"}",
              "Which requests the GPU works on together. Testbed: parallel-slots (Ollama)."),
     F_END};
-static const struct json_spec server_spec =
-    SPEC("server", scenario_server, server_fields, NULL, "A GPU server that runs one model.");
+static const struct json_spec server_spec = SPEC("server", scenario_server, server_fields, NULL,
+                                                 "A GPU server, with one model or several.");
 
 /* --- UE groups -------------------------------------------------------------------------------- */
 
@@ -304,6 +342,9 @@ static const struct json_field ues_fields[] = {
            "(requests in turn), least-loaded (the fewest requests in hand when a request reaches "
            "the servers) or by-slice (the same, among the servers whose `slices` name the "
            "request's)."),
+    F_STR(scenario_ues, model, "null",
+          "Model that the requests ask for, an id of servers[].models; \"*\" chooses among the "
+          "servers that have it. Left out: the server's first."),
     F_NUM(scenario_ues, prepare_ms, 0, 100000, "10",
           "From the decision to ask to the request in the phone's radio buffer, in ms. Assumed: "
           "capture, JPEG and base64 on a single-board computer."),

@@ -100,6 +100,7 @@ static void write_request(struct world *w, const struct request *r, const char *
     static const char *const status[] = {"in_flight", "completed", "failed"};
     const struct ue *ue = w->ues[r->ue];
     const struct server *server = r->server != ROUTER_LATER ? w->servers[r->server] : NULL;
+    const struct server_model *model = server != NULL ? server_model_of(server, ue->group) : NULL;
     const struct request_stamps *at = r->at;
     struct request_record row = {.request_id = (int64_t)r->id,
                                  .ue_id = r->ue,
@@ -107,8 +108,8 @@ static void write_request(struct world *w, const struct request *r, const char *
                                  .cell = r->cell >= 0 ? w->cells[r->cell]->id : NULL,
                                  .slice_id = r->slice >= 0 ? w->slices.slices[r->slice].id : NULL,
                                  .server = server != NULL ? server->id : NULL,
-                                 .llm_model = server != NULL ? server->card.name : NULL,
-                                 .llm_parameters = server != NULL ? server->card.parameters : NAN,
+                                 .llm_model = model != NULL ? model->id : NULL,
+                                 .llm_parameters = model != NULL ? model->card.parameters : NAN,
                                  .mode = r->mode == MODE_IMAGE ? "image_request" : "text_request",
                                  .resolution = resolution,
                                  .tx_image = tx,
@@ -167,7 +168,7 @@ static void write_ue(struct world *w, const struct request *r, const char *tx, c
         .rx_image_resolution = rx,
         .expected_word_count = r->expected_words > 0 ? r->expected_words : RECORD_NO_INT,
         .actual_word_count = r->actual_words > 0 ? r->actual_words : RECORD_NO_INT,
-        .llm_model = server->card.name,
+        .llm_model = server_model_of(server, ue->group)->id,
         .request_mode = r->mode == MODE_IMAGE ? "image_request" : "text_request",
         .upload_periodicity_ms =
             ue->group->traffic.index == TRAFFIC_WILLM_CLIENT
@@ -194,7 +195,7 @@ static void write_server(struct world *w, const struct request *r)
         .input_tokens = r->input_tokens,
         .output_tokens = r->output_tokens,
         .cold_start_time_ms = ms_of_ns(r->load_ns),
-        .warm_start_time_ms = 0.0,
+        .warm_start_time_ms = ms_of_ns(r->warm_load_ns),
         .bleu_score = NAN,
         .rouge_score = NAN,
         .semantic_score = NAN,
@@ -210,9 +211,13 @@ void world_request_rows(struct world *w, const struct request *r)
     char tx[32];
     char rx[32];
     char resolution[16];
-    snprintf(tx, sizeof tx, "%dx%d", r->tx_width, r->tx_height);
-    snprintf(rx, sizeof rx, "%dx%d", r->rx_width, r->rx_height);
-    snprintf(resolution, sizeof resolution, "R%d", r->resolution);
+    /* Most requests have none of these, and printing costs as much as all else of a row. */
+    if (r->tx_width > 0)
+        snprintf(tx, sizeof tx, "%dx%d", r->tx_width, r->tx_height);
+    if (r->rx_width > 0)
+        snprintf(rx, sizeof rx, "%dx%d", r->rx_width, r->rx_height);
+    if (r->resolution > 0)
+        snprintf(resolution, sizeof resolution, "R%d", r->resolution);
     const char *tx_text = r->tx_width > 0 ? tx : NULL;
     const char *rx_text = r->rx_width > 0 ? rx : NULL;
     if (w->sink->request != NULL)
@@ -343,7 +348,7 @@ static int make_ues(struct world *w, uint32_t *next_id, struct err *e)
                 ue->tunnel_bytes = sc->transport->tunnel_header_bytes;
             if (sc->radio != NULL)
                 ue->cell = any_cell ? (int)(k % sc->cells.n) : index_of_cell(sc, groups[i].cell);
-            ue->server = any_server ? (uint32_t)(k % sc->servers.n)
+            ue->server = any_server ? router_in_turn(sc, &groups[i], k)
                                     : (uint32_t)index_of_server(sc, groups[i].server);
             ue_init(ue, w, (*next_id)++);
         }

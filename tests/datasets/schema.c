@@ -116,7 +116,7 @@ static void test_sql_fits(void **state)
     assert_null(schema_find("nothing"));
     assert_null(schema_table_names[SCHEMA_TABLES]);
     struct ran_record ran = {.slice_id = "last"};
-    struct gpu_record gpu = {.refused = 77};
+    struct gpu_record gpu = {.memory_peak_bytes = 77};
     struct decision_record decision = {.solver_gap = 0.25};
     assert_int_equal(schema_bind_ran(insert[SCHEMA_RAN_RECORDS], &ran), SQLITE_OK);
     assert_int_equal(schema_bind_gpu(insert[SCHEMA_GPUS], &gpu), SQLITE_OK);
