@@ -58,8 +58,8 @@ struct request {
     uint32_t first_block, n_blocks; /* prefix blocks in the group's trace */
 
     /* what happened */
-    int status; /* enum request_status */
-    const char *failure;
+    int status;          /* enum request_status */
+    const char *failure; /* known from the refusal on; NULL: none */
     int64_t born;
     struct request_stamps at[STAGE_COUNT];
     int64_t server_start, first_token, last_token;
@@ -71,6 +71,7 @@ struct request {
     int64_t preemptions;
     int64_t ul_sched_bytes, ul_sched_prb, ul_blocks;
     double ul_bler;
+    double gpu_utilization_pct, gpu_memory_bytes; /* of the server when the last token was made */
     int64_t load_ns,
         warm_load_ns; /* model loading that it waited for: from disk, from host memory */
 };

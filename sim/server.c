@@ -48,8 +48,12 @@ static void tokens_made(struct server *s, uint32_t request, int64_t generated)
     if (before == 0)
         r->first_token = world_now(w);
     bool last = generated == r->output_tokens;
-    if (last)
+    if (last) {
         r->last_token = world_now(w);
+        /* What its record tells of the server: as it is now, not when the answer is at the UE. */
+        r->gpu_utilization_pct = server_utilization_pct(s);
+        r->gpu_memory_bytes = server_memory_bytes(s);
+    }
     int64_t sent = r->answered_bytes;
     if (last) {
         s->in_hand--;
@@ -278,6 +282,10 @@ static struct server_model *model_asked(const struct server *s, uint32_t request
     return &s->models[index];
 }
 
+/* A refusal goes back to the UE like an answer. Assumed: the header of an HTTP 503 and Ollama's
+ * JSON of one sentence. */
+#define REFUSAL_BYTES 230
+
 static void enqueue(struct server *s, uint32_t request)
 {
     static const char *const refusal[] = {[BATCH_TOO_LONG] = "longer than the KV pool",
@@ -300,7 +308,10 @@ static void enqueue(struct server *s, uint32_t request)
         return;
     if (verdict != BATCH_ACCEPTED) {
         s->in_hand--;
-        world_request_done(w, request, refusal[verdict]);
+        r->failure = refusal[verdict];
+        r->downlink_bytes = REFUSAL_BYTES;
+        r->text_bytes = 0;
+        send_answer(w, request, r->downlink_bytes, true);
         return;
     }
     if (server_ask(s, m, request))

@@ -101,7 +101,7 @@ static void ue_accept(struct stage *stage, enum stage_index index, uint32_t requ
         return;
     r->at[index].out = world_now(w);
     r->at[index].bytes_out = r->at[index].bytes_in;
-    world_request_done(w, request, NULL);
+    world_request_done(w, request, r->failure);
 }
 
 void ue_init(struct ue *ue, struct world *w, uint32_t entity_id)

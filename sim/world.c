@@ -199,8 +199,8 @@ static void write_server(struct world *w, const struct request *r)
         .bleu_score = NAN,
         .rouge_score = NAN,
         .semantic_score = NAN,
-        .gpu_utilization_pct = server_utilization_pct(server),
-        .vram_usage_mib = server_memory_bytes(server) / (1024.0 * 1024.0)};
+        .gpu_utilization_pct = r->gpu_utilization_pct,
+        .vram_usage_mib = r->gpu_memory_bytes / (1024.0 * 1024.0)};
     note(w, w->sink->server(w->sink->self, &row));
 }
 
