@@ -96,6 +96,24 @@ const struct schema_table schema_tables[SCHEMA_TABLES] = {TABLES(TABLE)};
 #define TABLE_NAME(id, name, key, unique, columns, bytes) [id] = (name),
 const char *const schema_table_names[SCHEMA_TABLES + 1] = {TABLES(TABLE_NAME)};
 
+/* Where a field stands among the columns of its table: run_id, and what joins rows, come first. */
+#define AT_UE(type, name, what, unit)     AT_UE_##name,
+#define AT_SERVER(type, name, what, unit) AT_SERVER_##name,
+#define AT_RAN(type, name, what, unit)    AT_RAN_##name,
+enum { AT_UE_RUN_ID, REQUEST_ID_FIELD(AT_UE) RECORD_UE_FIELDS(AT_UE) };
+enum {
+    AT_SERVER_RUN_ID,
+    REQUEST_ID_FIELD(AT_SERVER) SERVER_KEY_FIELDS(AT_SERVER) RECORD_SERVER_FIELDS(AT_SERVER)
+};
+enum { AT_RAN_RUN_ID, CELL_FIELD(AT_RAN) RECORD_RAN_FIELDS(AT_RAN) };
+
+#define UE_METRIC(type, name, what, unit) {SCHEMA_UE_RECORDS, &ue_columns[AT_UE_##name]},
+#define SERVER_METRIC(type, name, what, unit)                                                      \
+    {SCHEMA_SERVER_RECORDS, &server_columns[AT_SERVER_##name]},
+#define RAN_METRIC(type, name, what, unit) {SCHEMA_RAN_RECORDS, &ran_columns[AT_RAN_##name]},
+const struct schema_metric schema_metrics[SCHEMA_METRICS] = {
+    RECORD_UE_FIELDS(UE_METRIC) RECORD_SERVER_FIELDS(SERVER_METRIC) RECORD_RAN_FIELDS(RAN_METRIC)};
+
 const struct schema_table *schema_find(const char *name)
 {
     for (size_t i = 0; i < SCHEMA_TABLES; i++) {
@@ -135,3 +153,34 @@ size_t schema_create_sql(const struct schema_table *t, char *out, size_t bytes)
     }
     return append(out, bytes, at, ")");
 }
+
+/* The join of wide.h in SQL. An index is asked once per RAN record for the UE's last request, and
+ * once each for that request's records. */
+size_t schema_view_sql(char *out, size_t bytes)
+{
+    static const char *const alias[SCHEMA_TABLES] = {
+        [SCHEMA_UE_RECORDS] = "u.", [SCHEMA_SERVER_RECORDS] = "s.", [SCHEMA_RAN_RECORDS] = "r."};
+    size_t at =
+        append(out, bytes, 0, "CREATE VIEW " SCHEMA_VIEW " AS SELECT r.run_id, q.request_id");
+    for (size_t i = 0; i < SCHEMA_METRICS; i++) {
+        at = append(out, bytes, at, ", ");
+        at = append(out, bytes, at, alias[schema_metrics[i].table]);
+        at = append(out, bytes, at, schema_metrics[i].column->name);
+    }
+    return append(
+        out, bytes, at,
+        " FROM ran_records r LEFT JOIN requests q ON q.rowid = (SELECT p.rowid FROM requests p "
+        "WHERE p.run_id = r.run_id AND p.ue_id = r.ue_id AND p.status = 'completed' AND "
+        "p.done_ns <= r.gnb_timestamp_ms * 1000000 ORDER BY p.done_ns DESC, p.request_id DESC "
+        "LIMIT 1) "
+        "LEFT JOIN ue_records u ON u.rowid = (SELECT max(rowid) FROM ue_records WHERE run_id = "
+        "q.run_id AND request_id = q.request_id) "
+        "LEFT JOIN server_records s ON s.rowid = (SELECT max(rowid) FROM server_records WHERE "
+        "run_id = q.run_id AND request_id = q.request_id)");
+}
+
+const char schema_view_indexes_sql[] =
+    "CREATE INDEX IF NOT EXISTS requests_done ON requests (run_id, ue_id, done_ns, request_id) "
+    "WHERE status = 'completed'; "
+    "CREATE INDEX IF NOT EXISTS ue_records_request ON ue_records (run_id, request_id); "
+    "CREATE INDEX IF NOT EXISTS server_records_request ON server_records (run_id, request_id)";

@@ -62,4 +62,24 @@ extern const char *const schema_table_names[SCHEMA_TABLES + 1];
  */
 size_t schema_create_sql(const struct schema_table *t, char *out, size_t bytes);
 
+/* One of the 58 metrics of the WiLLM data set: a column of ue_records, server_records or
+ * ran_records.
+ */
+struct schema_metric {
+    enum schema_table_id table;
+    const struct schema_column *column;
+};
+
+enum { SCHEMA_METRICS = 58 };
+
+/* In the paper's order (index 1 to 58 of the data set's schema.csv): UE, server, RAN. */
+extern const struct schema_metric schema_metrics[SCHEMA_METRICS];
+
+/* The view of every store that has them in one row per RAN record (wide.h), with run_id and
+ * request_id before them; and the indexes with which a row of it is found without a search through
+ * its run: worth building only where there are RAN records. `out` and the result as above. */
+#define SCHEMA_VIEW "records"
+size_t schema_view_sql(char *out, size_t bytes);
+extern const char schema_view_indexes_sql[];
+
 #endif

@@ -60,6 +60,7 @@ struct store {
     int64_t pending;    /* rows in it */
     int64_t txn_due_ns; /* when it is to end */
     struct err failed;  /* code 0: none (S6) */
+    bool has_ran;       /* a row of ran_records was given */
 };
 
 static int64_t clock_now_ns(void)
@@ -237,6 +238,21 @@ static int old_store_remove(const char *path, const char *db_name, struct err *e
     return 0;
 }
 
+/* What writing needs of a database that has the tables. */
+static int db_prepare(struct store *s, struct err *e)
+{
+    int rc = feed_open(s->db, &s->feed);
+    if (rc == SQLITE_NOMEM) {
+        return err_memory(e, "making a store");
+    }
+    if (rc != SQLITE_OK ||
+        sqlite3_prepare_v2(s->db, "BEGIN IMMEDIATE", -1, &s->begin, NULL) != SQLITE_OK ||
+        sqlite3_prepare_v2(s->db, "COMMIT", -1, &s->commit, NULL) != SQLITE_OK) {
+        return error_of_db(e, s->path, s->db);
+    }
+    return 0;
+}
+
 static int db_create(struct store *s, struct err *e)
 {
     char sql[SQL_BYTES];
@@ -256,14 +272,14 @@ static int db_create(struct store *s, struct err *e)
             return error_of_db(e, s->path, s->db);
         }
     }
-    if (sqlite3_exec(s->db, "COMMIT; PRAGMA synchronous = NORMAL; PRAGMA wal_checkpoint(TRUNCATE)",
-                     NULL, NULL, NULL) != SQLITE_OK ||
-        feed_open(s->db, &s->feed) != SQLITE_OK ||
-        sqlite3_prepare_v2(s->db, "BEGIN IMMEDIATE", -1, &s->begin, NULL) != SQLITE_OK ||
-        sqlite3_prepare_v2(s->db, "COMMIT", -1, &s->commit, NULL) != SQLITE_OK) {
+    size_t length = schema_view_sql(sql, sizeof sql);
+    assert(length < sizeof sql);
+    if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_exec(s->db, "COMMIT; PRAGMA synchronous = NORMAL; PRAGMA wal_checkpoint(TRUNCATE)",
+                     NULL, NULL, NULL) != SQLITE_OK) {
         return error_of_db(e, s->path, s->db);
     }
-    return 0;
+    return db_prepare(s, e);
 }
 
 static int open_create(struct store *s, struct err *e)
@@ -383,6 +399,13 @@ static void sha256_hex(const char *text, char hex[2 * SHA256_DIGEST_SIZE + 1])
     }
 }
 
+static void run_enter(struct store *s, int64_t run_id)
+{
+    s->run_id = run_id;
+    s->in_run = true;
+    feed_set_run(s->feed, run_id);
+}
+
 int store_begin_run(struct store *s, const struct store_run *run, int64_t *run_id, struct err *e)
 {
     assert(s->mode == STORE_CREATE && !s->in_run);
@@ -413,9 +436,7 @@ int store_begin_run(struct store *s, const struct store_run *run, int64_t *run_i
     if (code != 0) {
         return code;
     }
-    s->run_id++;
-    s->in_run = true;
-    feed_set_run(s->feed, s->run_id);
+    run_enter(s, s->run_id + 1);
     *run_id = s->run_id;
     return 0;
 }
@@ -434,6 +455,7 @@ static int row_put(struct store *s, enum schema_table_id table, const void *row)
     if (rc != SQLITE_OK) {
         return store_fail(s, NULL);
     }
+    s->has_ran |= table == SCHEMA_RAN_RECORDS;
     s->pending++;
     if ((s->pending >= STORE_ROWS_PER_COMMIT || clock_now_ns() >= s->txn_due_ns) &&
         txn_commit(s) != SQLITE_OK) {
@@ -529,6 +551,10 @@ int store_close(struct store *s, struct err *e)
     sqlite3_finalize(s->begin);
     sqlite3_finalize(s->commit);
     if (code == 0 && s->mode == STORE_CREATE) {
+        if (s->has_ran) {
+            /* Without them all is there, only slower to look at; so is a killed run's file. */
+            sqlite3_exec(s->db, schema_view_indexes_sql, NULL, NULL, NULL);
+        }
         /* All rows to the disk; then the file's header may say one journal or the other. Refused
          * only while somebody reads: then FILE-wal stays, and the file is whole with it. */
         sqlite3_exec(s->db,

@@ -17,7 +17,6 @@
 #ifndef DATASETS_WIDE_H
 #define DATASETS_WIDE_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -27,8 +26,8 @@
 
 struct wide;
 
-/* NULL: none. All `request`, `ue` and `server` are NULL while the UE has no completed request. What
- * is not known is RECORD_NO_INT, NAN or NULL in them as everywhere. */
+/* `request`, `ue` and `server` are NULL while the UE has no completed request; `ue` or `server`
+ * also when that request has no such record. */
 struct wide_row {
     const struct ran_record *ran; /* never NULL */
     const struct ue_record *ue;
@@ -48,23 +47,8 @@ int wide_next(struct wide *w, const struct wide_row **row, struct err *e);
 /* NULL is fine. */
 void wide_close(struct wide *w);
 
-/* --- The 58 metrics, one by one ----------------------------------------------------------------
- */
-
-enum { WIDE_COLUMNS = 58 };
-
-enum wide_part { WIDE_UE, WIDE_SERVER, WIDE_RAN };
-
-struct wide_column {
-    const struct schema_column *column; /* its name here and in the paper, type and unit */
-    enum wide_part part;                /* the member of a wide_row that has it */
-    size_t offset; /* in that member's struct, of its int64_t, double or text */
-};
-
-/* In the paper's order (data set's schema.csv, index 1 to 58): UE, server, RAN. */
-extern const struct wide_column wide_columns[WIDE_COLUMNS];
-
-/* Where the value of a column stands in a row, or NULL when the row has no such part. */
-const void *wide_value(const struct wide_row *row, const struct wide_column *column);
+/* Where the value of a metric (schema.h: schema_metrics) stands in a row: an int64_t, a double or a
+ * text by its column's type. NULL when the row has no such part. */
+const void *wide_value(const struct wide_row *row, const struct schema_metric *metric);
 
 #endif
