@@ -571,7 +571,7 @@ int store_close(struct store *s, struct err *e)
         /* All rows to the disk; then the file's header may say one journal or the other. Refused
          * only while somebody reads: then FILE-wal stays, and the file is whole with it. */
         sqlite3_exec(s->db,
-                     "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA synchronous = OFF; "
+                     "PRAGMA wal_checkpoint; PRAGMA synchronous = OFF; "
                      "PRAGMA journal_mode = DELETE",
                      NULL, NULL, NULL);
     }
