@@ -267,8 +267,9 @@ static int db_prepare(struct store *s, struct err *e)
 static int db_create(struct store *s, struct err *e)
 {
     char sql[SQL_BYTES];
-    /* The id comes first: from then on the file is known as ours (S5). The checkpoint brings the
-     * tables into FILE itself, and brings FILE to the disk: nothing before it needs to be. */
+    /* The id comes first and stands in FILE itself: from then on it is known as ours (S5). Nothing
+     * before the first row needs to wait for the disk: what is later brought into FILE waits for
+     * all of it. */
     snprintf(sql, sizeof sql,
              "PRAGMA synchronous = OFF; PRAGMA page_size = %d; PRAGMA application_id = %d; "
              "PRAGMA user_version = %d; PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = %d; "
@@ -288,8 +289,7 @@ static int db_create(struct store *s, struct err *e)
     size_t length = schema_view_sql(sql, sizeof sql);
     assert(length < sizeof sql);
     if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK ||
-        sqlite3_exec(s->db, "COMMIT; PRAGMA synchronous = NORMAL; PRAGMA wal_checkpoint(TRUNCATE)",
-                     NULL, NULL, NULL) != SQLITE_OK) {
+        sqlite3_exec(s->db, "COMMIT; PRAGMA synchronous = NORMAL", NULL, NULL, NULL) != SQLITE_OK) {
         return error_of_db(e, s->path, s->db);
     }
     return db_prepare(s, e);
@@ -549,6 +549,30 @@ int store_end_run(struct store *s, const struct store_run_totals *totals, struct
     return code;
 }
 
+/* Brings the log into FILE and FILE to the disk, and ends the log. While FILE is nothing but its
+ * first page no power cut can spoil anything in it, so that the log itself need not reach the disk:
+ * short runs wait once. What fails here leaves FILE-wal, and the file is whole with it; so does
+ * somebody who reads meanwhile. The change of journal needs no waiting: FILE's header may say one
+ * or the other. */
+static void log_close(struct store *s)
+{
+    sqlite3_file *file = NULL;
+    sqlite3_int64 bytes = 0;
+    if (s->has_ran) {
+        /* Without them all is there, only slower to look at; so is a killed run's file. */
+        sqlite3_exec(s->db, schema_view_indexes_sql, NULL, NULL, NULL);
+    }
+    sqlite3_file_control(s->db, NULL, SQLITE_FCNTL_FILE_POINTER, &file);
+    bool is_new = file->pMethods->xFileSize(file, &bytes) == SQLITE_OK && bytes <= STORE_PAGE_BYTES;
+    sqlite3_exec(
+        s->db, is_new ? "PRAGMA synchronous = OFF; PRAGMA wal_checkpoint" : "PRAGMA wal_checkpoint",
+        NULL, NULL, NULL);
+    if (is_new) {
+        file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+    }
+    sqlite3_exec(s->db, "PRAGMA synchronous = OFF; PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+}
+
 int store_close(struct store *s, struct err *e)
 {
     if (s == NULL) {
@@ -564,16 +588,7 @@ int store_close(struct store *s, struct err *e)
     sqlite3_finalize(s->begin);
     sqlite3_finalize(s->commit);
     if (code == 0 && s->mode == STORE_CREATE) {
-        if (s->has_ran) {
-            /* Without them all is there, only slower to look at; so is a killed run's file. */
-            sqlite3_exec(s->db, schema_view_indexes_sql, NULL, NULL, NULL);
-        }
-        /* All rows to the disk; then the file's header may say one journal or the other. Refused
-         * only while somebody reads: then FILE-wal stays, and the file is whole with it. */
-        sqlite3_exec(s->db,
-                     "PRAGMA wal_checkpoint; PRAGMA synchronous = OFF; "
-                     "PRAGMA journal_mode = DELETE",
-                     NULL, NULL, NULL);
+        log_close(s);
     }
     sqlite3_close(s->db);
     free(s->path);
