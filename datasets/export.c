@@ -377,7 +377,7 @@ static int no_such_table(const char *table, struct err *e)
 static int rows_write(struct rows *rows, enum export_format format, FILE *out,
                       struct export_result *result, struct err *e)
 {
-    int widths[COLUMNS_MAX];
+    int widths[COLUMNS_MAX] = {0};
     int code = rows_open(rows, e);
     if (code == 0 && format == EXPORT_TEXT) {
         code = text_measure(rows, widths, e);

@@ -290,10 +290,12 @@ static bool batch_add(struct batch *b, const struct feed *f, enum schema_table_i
 {
     struct part *part = &b->parts[table];
     size_t bytes = schema_tables[table].record_bytes;
+    assert(part->rows != NULL); /* runs have none */
     if (part->n == FEED_BATCH_ROWS) {
         return false;
     }
-    char *copy = memcpy(part->rows + part->n * bytes, row, bytes);
+    char *copy = part->rows + part->n * bytes;
+    memcpy(copy, row, bytes);
     const char *last = part->n > 0 ? copy - bytes : NULL;
     size_t text_used = b->text_used;
     for (size_t i = 0; i < f->n_texts[table]; i++) {
@@ -317,7 +319,7 @@ static bool batch_add(struct batch *b, const struct feed *f, enum schema_table_i
 static bool batch_grow(struct batch *b, const struct feed *f, enum schema_table_id table,
                        const void *row)
 {
-    size_t bytes = 0;
+    size_t bytes = 1;
     for (size_t i = 0; i < f->n_texts[table]; i++) {
         const char *text = text_at(row, f->texts[table][i]);
         bytes += text != NULL ? strlen(text) + 1 : 0;
