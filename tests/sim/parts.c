@@ -103,7 +103,7 @@ static void test_same_rows(void **state)
         {"seed=1", "drain_s=0.3"}, /* requests in flight at the end */
         {"seed=2", "drain_s=60"},  /* drained to the last */
         {"seed=3", "radio.channel.interference_window_ms=0"},
-        {"seed=4", "core=null"},
+        {"seed=4", "core.upf_delay_us=3000"},
         {"seed=5", "transport.delay_ms=20"}, /* further than an interference window */
         {"seed=6", "engine.skip_idle_slots=false"},
     };
