@@ -391,6 +391,31 @@ static void gpus_table(FILE *out, const struct summary *sum)
     }
 }
 
+/* What came and went; a server that kept its one model all the time says nothing. */
+static void models_table(FILE *out, const struct summary *sum)
+{
+    bool any = false;
+    for (size_t i = 0; i < sum->n_gpus; i++) {
+        const struct summary_gpu *g = &sum->gpus[i];
+        for (size_t k = 0; k < g->n_models; k++) {
+            const struct summary_gpu_model *m = &g->models[k];
+            if (g->n_models == 1 && m->cold_loads + m->warm_loads + m->expiries == 0) {
+                continue;
+            }
+            if (!any) {
+                fprintf(out, "\n%-*s %8s %8s %8s %8s %8s %8s  %s\n", NAME_WIDTH + 2, "models",
+                        "busy %", "cold", "warm", "load s", "evicted", "expired", "server");
+            }
+            any = true;
+            name_print(out, m->model);
+            column_print(out, 100 * m->utilization, 8, 1);
+            fprintf(out, " %8" PRId64 " %8" PRId64, m->cold_loads, m->warm_loads);
+            column_print(out, m->load_s, 8, 1);
+            fprintf(out, " %8" PRId64 " %8" PRId64 "  %s\n", m->evictions, m->expiries, g->id);
+        }
+    }
+}
+
 /* The definition, broken at blanks. */
 static void definition_print(FILE *out, const char *text)
 {
@@ -449,6 +474,7 @@ void summary_print_table(const struct summary *sum, FILE *out)
     }
     slices_table(out, sum);
     gpus_table(out, sum);
+    models_table(out, sum);
     if (sum->larei.n > 0 || sum->lseq.n > 0) {
         fprintf(out, "\n%-*s %8s %10s %10s\n", NAME_WIDTH + 2, "indices", "n", "mean", "p50");
         index_row(out, "LAREI", &sum->larei);

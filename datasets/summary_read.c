@@ -441,7 +441,7 @@ static int gpu_read(struct reading *r, sqlite3_stmt *row, struct summary_gpu_mod
 
 int reading_gpus(struct reading *r, struct summary_gpu **gpus, size_t *n)
 {
-    char sql[768];
+    char sql[1280];
     snprintf(sql, sizeof sql,
              "SELECT server, min(gpu), llm_model, total(busy_ns), total(span_ns), "
              "total(batch_sum), total(steps), max(kv_pool_bytes), max(kv_peak_bytes), "
