@@ -64,7 +64,7 @@ struct reading {
     const struct summary_options *options;
     struct arena *arena; /* owns the texts */
     struct err *err;
-    char where[48]; /* " WHERE run_id = 7" or "" */
+    char where[2 * SUMMARY_PATTERN_MAX + 128]; /* " WHERE run_id = 7" or "" */
 
     size_t n, room; /* completed requests */
     double *values[QUANTITIES];
