@@ -221,7 +221,7 @@ static int summary_fill(struct reading *r, struct summary *out)
     struct reading_runs runs;
     int code = reading_runs(r, &runs);
     code = code != 0 ? code : reading_radio(r);
-    code = code != 0 ? code : reading_requests(r, "resolution");
+    code = code != 0 ? code : reading_requests(r, reading_choice_sql(SUMMARY_BY_RESOLUTION));
     code = code != 0 ? code : reading_gpus(r, &out->gpus, &out->n_gpus);
     if (code != 0) {
         return code;
@@ -278,26 +278,6 @@ void summary_free(struct summary *sum)
     *sum = (struct summary){0};
 }
 
-/* What to group by, as SQL on a row of requests. */
-static const char *choice_sql(enum summary_by by)
-{
-    switch (by) {
-    case SUMMARY_BY_SLICE:
-        return "slice_id";
-    case SUMMARY_BY_MODEL:
-        return "llm_model";
-    case SUMMARY_BY_SCENARIO:
-        return "(SELECT scenario FROM runs WHERE runs.run_id = requests.run_id)";
-    case SUMMARY_BY_RESOLUTION:
-        return "resolution";
-    case SUMMARY_BY_MODE:
-        return "mode";
-    case SUMMARY_BY_ALL:
-        break;
-    }
-    return "'all'";
-}
-
 int summary_by(struct store *s, enum summary_by by, const struct summary_options *o,
                struct summary_groups *out, struct err *e)
 {
@@ -306,7 +286,7 @@ int summary_by(struct store *s, enum summary_by by, const struct summary_options
     struct reading_runs runs;
     int code = reading_runs(&r, &runs);
     code = code != 0 ? code : reading_radio(&r);
-    code = code != 0 ? code : reading_requests(&r, choice_sql(by));
+    code = code != 0 ? code : reading_requests(&r, reading_choice_sql(by));
     code = code != 0 ? code : groups_reduce(&r, &out->groups, &out->n_groups);
     reading_free(&r);
     if (code != 0) {

@@ -9,6 +9,10 @@
 
 #include "base/units.h"
 
+const char *const reading_quantity_words[] = {"e2e",   "uplink",    "downlink", "inference",
+                                              "queue", "transport", "ttft",     "ue_ttft",
+                                              "tpot",  "larei",     "lseq",     NULL};
+
 static int read_failed(struct reading *r)
 {
     return err_work(r->err, r->path, NULL, "cannot be read: %s", sqlite3_errmsg(r->db));
@@ -291,7 +295,25 @@ static int request_read(struct reading *r, sqlite3_stmt *row)
     return choice == -2 ? reading_no_memory(r) : request_add(r, row, slice, choice);
 }
 
-/* `choice` is the SQL of what to group by. */
+const char *reading_choice_sql(enum summary_by by)
+{
+    switch (by) {
+    case SUMMARY_BY_SLICE:
+        return "slice_id";
+    case SUMMARY_BY_MODEL:
+        return "llm_model";
+    case SUMMARY_BY_SCENARIO:
+        return "(SELECT scenario FROM runs WHERE runs.run_id = requests.run_id)";
+    case SUMMARY_BY_RESOLUTION:
+        return "resolution";
+    case SUMMARY_BY_MODE:
+        return "mode";
+    case SUMMARY_BY_ALL:
+        break;
+    }
+    return "'all'";
+}
+
 int reading_requests(struct reading *r, const char *choice)
 {
     char sql[2048], of_mode[2 * SUMMARY_PATTERN_MAX + 16] = "";

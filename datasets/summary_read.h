@@ -31,6 +31,12 @@ enum quantity {
     QUANTITIES
 };
 
+/* Their words ("e2e", ...), NULL-terminated. Times are in ms. */
+extern const char *const reading_quantity_words[];
+
+/* What to group by, as SQL on a row of requests. */
+const char *reading_choice_sql(enum summary_by by);
+
 /* The words that requests are grouped by: kept sorted, numbered in the order of their coming. */
 struct keys {
     struct key {
@@ -97,7 +103,7 @@ void reading_free(struct reading *r);
 /* Each returns 0 or an error. The radio comes before the requests: LSEQ may want a slice's BLER. */
 int reading_runs(struct reading *r, struct reading_runs *runs);
 int reading_radio(struct reading *r);
-/* `choice` is the SQL of what to group by. */
+/* `choice` is of reading_choice_sql. */
 int reading_requests(struct reading *r, const char *choice);
 int reading_gpus(struct reading *r, struct summary_gpu **gpus, size_t *n);
 

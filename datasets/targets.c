@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "datasets/schema.h"
+#include "datasets/summary_read.h"
 #include "datasets/targets_measure.h"
 
 const char *const target_verdict_words[] = {"holds", "misses", "not comparable", NULL};
@@ -15,9 +16,6 @@ const char *const target_part_words[] = {"uplink", "downlink", "inference", NULL
 const char *const target_statistic_words[] = {"mean",  "std",       "min", "p05", "p25",
                                               "p50",   "p75",       "p95", "p99", "max",
                                               "count", "multiples", NULL};
-const char *const target_quantity_words[] = {"e2e",   "uplink",    "downlink", "inference",
-                                             "queue", "transport", "ttft",     "ue_ttft",
-                                             "tpot",  "larei",     "lseq",     NULL};
 const char *const target_figure_words[] = {
     "rise_s", "jump", "period_s", "trough", "peak", "autocorrelation_s", "decay_s", "floor",
     "mean",   "std",  "min",      "max",    NULL};
@@ -53,7 +51,7 @@ static const struct json_field share_fields[] = {
     F_END,
 };
 static const struct json_field request_fields[] = {
-    FIELD(measure_request, quantity, JSON_WORD, .words = target_quantity_words,
+    FIELD(measure_request, quantity, JSON_WORD, .words = reading_quantity_words,
           .doc = "As `metrics` names them; times in ms."),
     FIELD(measure_request, statistic, JSON_WORD, .words = request_statistic_words,
           .def = "\"mean\"", .doc = "Over the requests of a group."),

@@ -120,7 +120,7 @@ static int applies(struct measuring *m)
             return read_failed(m);
         }
         if (slices < a->min_slices || slices > a->max_slices) {
-            say_why(m, "of %s %lld slices, ran_records name %lld",
+            say_why(m, "speaks of %s %lld slices; ran_records name %lld",
                     slices < a->min_slices ? "at least" : "at most",
                     (long long)(slices < a->min_slices ? a->min_slices : a->max_slices),
                     (long long)slices);
@@ -185,7 +185,7 @@ static double stat_value(const struct summary_stat *s, int statistic)
     return values[statistic];
 }
 
-/* In the order of target_quantity_words. */
+/* In the order of reading_quantity_words. */
 static const struct summary_stat *stat_of(const struct summary_group *g, int quantity)
 {
     const struct summary_stat *const stats[] = {&g->latency_ms.e2e,

@@ -26,7 +26,6 @@ enum target_statistic {
 /* The words, NULL-terminated, in the order of the enums. */
 extern const char *const target_part_words[];
 extern const char *const target_statistic_words[];
-extern const char *const target_quantity_words[];
 extern const char *const target_figure_words[];
 
 struct measure_share {
@@ -34,7 +33,7 @@ struct measure_share {
 };
 
 struct measure_request {
-    int quantity; /* of target_quantity_words */
+    int quantity; /* enum quantity */
     int statistic, by;
 };
 

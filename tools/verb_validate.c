@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/data_dir.h"
+#include "datasets/compare.h"
 #include "datasets/store.h"
 #include "datasets/targets.h"
 #include "tools/call.h"
@@ -24,6 +25,10 @@ static void print_help(void)
            "       willmsim validate DB --against DB2 [--json]\n"
            "Compares a result file, measured or simulated, with published numbers: each holds,\n"
            "misses by how much, or is not comparable and why. Exit status 1 when one misses.\n"
+           "  --against DB2   compare with another result file instead: distances between the\n"
+           "                  distributions of every metric, differences of shares with 95 %%\n"
+           "                  intervals, bursts; each alike or differs. Exit status 1 when one\n"
+           "                  differs\n"
            "  --targets FILE  one's own numbers (format: docs/validation.md) instead of\n"
            "                  " PUBLISHED "\n"
            "  --json          one JSON object\n");
@@ -134,9 +139,80 @@ static int validate_targets(const struct validate_call *call)
     return status;
 }
 
+/* --- Another file ----------------------------------------------------------------------------- */
+
+static void differs_name(const char **before, const char *first, const char *second)
+{
+    fprintf(stderr, "%s%s%s%s", *before, first, second[0] != '\0' ? "." : "", second);
+    *before = ", ";
+}
+
+static int compare_status(const struct compare *c, const struct validate_call *call)
+{
+    if (c->counts[COMPARE_DIFFERS] == 0 && c->counts[COMPARE_ALIKE] > 0) {
+        return 0;
+    }
+    if (c->counts[COMPARE_DIFFERS] == 0) {
+        fprintf(stderr, "willmsim: %s: has nothing in common with %s; give tables of one kind\n",
+                call->path, call->against);
+        return 1;
+    }
+    fprintf(stderr, "willmsim: %s: differs from %s in", call->path, call->against);
+    const char *before = " ";
+    for (size_t i = 0; i < c->n_metrics; i++) {
+        if (c->metrics[i].verdict == COMPARE_DIFFERS) {
+            differs_name(&before, c->metrics[i].table, c->metrics[i].name);
+        }
+    }
+    for (size_t i = 0; i < c->n_shares; i++) {
+        if (c->shares[i].verdict == COMPARE_DIFFERS) {
+            fprintf(stderr, "%s%s share of %s %s", before, c->shares[i].part, c->shares[i].by,
+                    c->shares[i].key);
+            before = ", ";
+        }
+    }
+    for (size_t i = 0; i < c->n_series; i++) {
+        if (c->series[i].verdict == COMPARE_DIFFERS) {
+            differs_name(&before, "UL_THR", c->series[i].name);
+        }
+    }
+    fputc('\n', stderr);
+    return 1;
+}
+
+static int validate_against(const struct validate_call *call)
+{
+    struct store *a = NULL, *b = NULL;
+    struct compare compare = {0};
+    struct err e = {0};
+    int rc = store_open(call->path, STORE_READ, &a, &e);
+    rc = rc != 0 ? rc : store_open(call->against, STORE_READ, &b, &e);
+    rc = rc != 0 ? rc : compare_stores(a, b, &compare, &e);
+    store_close(a, NULL);
+    store_close(b, NULL);
+    int status = 0;
+    if (rc != 0) {
+        status = call_fail(&e);
+    } else {
+        results_warn(call->path, compare.incomplete_runs[0]);
+        results_warn(call->against, compare.incomplete_runs[1]);
+        if (call->json) {
+            compare_print_json(&compare, call->path, call->against, stdout);
+        } else {
+            compare_print_table(&compare, call->path, call->against, stdout);
+        }
+        status = compare_status(&compare, call);
+    }
+    compare_free(&compare);
+    return status;
+}
+
 int verb_validate(int argc, char **argv)
 {
     struct validate_call call = {0};
     int status = read_call(argc, argv, &call);
-    return status >= 0 ? status : validate_targets(&call);
+    if (status >= 0) {
+        return status;
+    }
+    return call.against != NULL ? validate_against(&call) : validate_targets(&call);
 }
