@@ -35,11 +35,11 @@ shares() { # LABEL BY SCENARIO --set ...
     run "$name" $long "$@"
     "$willmsim" metrics "$work/x.sqlite" --by "$by" --json >"$work/by.json"
     "$willmsim" metrics "$work/x.sqlite" --json >"$work/all.json"
-    jq -r -n --arg label "$label" --slurpfile by "$work/by.json" --slurpfile all "$work/all.json" '
+    jq -r -n --arg row "$label" --slurpfile by "$work/by.json" --slurpfile all "$work/all.json" '
         def tenth: . * 10 | round / 10 | tostring | if test("[.]") then . else . + ".0" end;
         def span(f): [$by[0].groups[] | f] | "\(min | tenth) to \(max | tenth)";
         $all[0].groups[0] as $a |
-        "| \($label) | \(span(.share_pct.uplink)) | \(span(.share_pct.inference)) | " +
+        "| \($row) | \(span(.share_pct.uplink)) | \(span(.share_pct.inference)) | " +
         "\(span(.share_pct.downlink)) | \($a.latency_ms.uplink.mean | round) | " +
         "\($a.latency_ms.inference.mean | round) | \($a.latency_ms.downlink.mean | round) |"'
 }
@@ -54,15 +54,13 @@ validated() { # SCENARIO TITLE --set ...: the targets that can be compared
     run "$scenario" "$@"
     "$willmsim" validate "$work/x.sqlite" --json >"$work/v.json" 2>"$work/log" || true
     jq -r --arg title "$title" '
-        def short: if . == null then "-" elif . == 0 then "0" else
-            . as $x | (pow(10; 3 - ($x | fabs | log10 | floor))) as $f | ($x * $f | round) / $f |
-            tostring end;
+        def tenth: . * 10 | round / 10 | tostring | if test("[.]") then . else . + ".0" end;
         .results[] | select(.verdict != "not comparable") |
         select(.id | test("share|largest|flips")) |
         "| \($title) | \(.what) | \(if .lo != null and .hi != null then "\(.lo) to \(.hi)"
           elif .hi != null then "at most \(.hi)" else .expect end) | " +
-        "\(.least | short) to \(.most | short) | " +
-        (if .verdict == "holds" then "holds" else "misses by \(.misses_by | short) \(.miss_unit // "")" end)
+        "\(.least | tenth) to \(.most | tenth) | " +
+        (if .verdict == "holds" then "holds" else "misses by \(.misses_by | tenth)" end)
         + " |"' "$work/v.json"
 }
 
