@@ -101,12 +101,12 @@ uplink_table() {
         --set servers.0.batching.num_parallel=1
     shares "no TCP" resolution $s --set transport.protocol=none
     shares "link of 4 ms each way" resolution $s --set transport.delay_ms=4
-    shares "slice of 30 %" resolution $s --set ues.0.slice=1221
+    shares "slice of 30 %" resolution $s --set 'ues.0.slice="1221"'
     shares "uplink SNR 12 dB" resolution $s \
         --set 'radio.channel_ul={"kind":"testbed","mean_snr_db":12}'
     shares "uplink SNR 10 dB, as the recording's MCS" resolution $s \
         --set 'radio.channel_ul={"kind":"testbed","mean_snr_db":10}'
-    shares "the same, slice of 30 %" resolution $s --set ues.0.slice=1221 \
+    shares "the same, slice of 30 %" resolution $s --set 'ues.0.slice="1221"' \
         --set 'radio.channel_ul={"kind":"testbed","mean_snr_db":10}'
 }
 
@@ -126,8 +126,8 @@ downlink_table() {
     shares "4 phones" resolution $s --set ues.0.count=4
     shares "8 phones" resolution $s --set ues.0.count=8
     shares "no TCP" resolution $s --set transport.protocol=none
-    shares "slice of 30 %" resolution $s --set ues.0.slice=1221
-    shares "raw, slice of 30 %" resolution $s --set ues.0.slice=1221 --set $t.display_encoding=raw
+    shares "slice of 30 %" resolution $s --set 'ues.0.slice="1221"'
+    shares "raw, slice of 30 %" resolution $s --set 'ues.0.slice="1221"' --set $t.display_encoding=raw
     shares "raw, 50 words only" resolution $s --set $t.display_encoding=raw \
         --set $t.word_counts=[50]
     shares "raw, downlink SNR 5 dB" resolution $s --set $t.display_encoding=raw \
