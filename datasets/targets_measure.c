@@ -202,19 +202,23 @@ static const struct summary_stat *stat_of(const struct summary_group *g, int qua
     return stats[quantity];
 }
 
-static int measure_requests(struct measuring *m, const struct measure_share *share,
-                            const struct measure_request *request)
+/* A part's share, or with `is_share` false a statistic of a quantity. */
+struct of_requests {
+    bool is_share;
+    int by, part, quantity, statistic;
+};
+
+static int measure_requests(struct measuring *m, const struct of_requests *of)
 {
     int rc = 0;
-    enum summary_by by = (enum summary_by)(share != NULL ? share->by : request->by);
-    const struct summary_groups *groups = summary_groups_of(m, by, &rc);
+    const struct summary_groups *groups = summary_groups_of(m, (enum summary_by)of->by, &rc);
     if (groups == NULL) {
         return rc;
     }
     for (size_t i = 0; i < groups->n_groups; i++) {
         const struct summary_group *g = &groups->groups[i];
-        const struct summary_stat *stat = share != NULL ? NULL : stat_of(g, request->quantity);
-        int64_t n = stat != NULL ? stat->n : g->n;
+        const struct summary_stat *stat = stat_of(g, of->quantity);
+        int64_t n = of->is_share ? g->n : stat->n;
         if (!group_wanted(m, g->key, n)) {
             continue;
         }
@@ -225,7 +229,7 @@ static int measure_requests(struct measuring *m, const struct measure_share *sha
         out->parts[PART_UPLINK] = g->share_pct.uplink;
         out->parts[PART_DOWNLINK] = g->share_pct.downlink;
         out->parts[PART_INFERENCE] = g->share_pct.inference;
-        out->value = share != NULL ? out->parts[share->part] : stat_value(stat, request->statistic);
+        out->value = of->is_share ? out->parts[of->part] : stat_value(stat, of->statistic);
     }
     if (groups->n_groups == 0) {
         say_why(m, "no completed request%s%s", m->applies->mode != NULL ? " of mode " : "",
@@ -496,12 +500,20 @@ int target_measure(struct store *s, struct target_cache *c, struct target_result
     if (rc != 0 || r->why[0] != '\0') {
         return rc;
     }
+    const struct measure_share *share = t->measure.options;
+    const struct measure_request *request = t->measure.options;
+    struct of_requests of = {.is_share = t->measure.index == TARGET_SHARE};
     switch ((enum target_measure)t->measure.index) {
     case TARGET_SHARE:
-        rc = measure_requests(&m, t->measure.options, NULL);
+        of.by = share->by;
+        of.part = share->part;
+        rc = measure_requests(&m, &of);
         break;
     case TARGET_REQUEST:
-        rc = measure_requests(&m, NULL, t->measure.options);
+        of.by = request->by;
+        of.quantity = request->quantity;
+        of.statistic = request->statistic;
+        rc = measure_requests(&m, &of);
         break;
     case TARGET_RECORD:
         rc = measure_record(&m, t->measure.options);
