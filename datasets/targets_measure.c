@@ -93,8 +93,28 @@ static int64_t query_int(struct measuring *m, const char *sql)
     return value;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 /* --- What a target applies to ------------------------------------------------------------------
  */
+
+/* How many slices ran_records name, counted once for all targets that ask alike; -1: unreadable. */
+static int64_t slices_count(struct measuring *m)
+{
+    struct target_cache *c = m->cache;
+    if (!c->has_slices || !same_text(c->slices_scenario, m->applies->scenario)) {
+        char sql[sizeof m->runs + 128];
+        snprintf(sql, sizeof sql, "SELECT count(DISTINCT slice_id) FROM ran_records WHERE 1%s",
+                 m->runs);
+        c->slices = query_int(m, sql);
+        c->slices_scenario = m->applies->scenario;
+        c->has_slices = c->slices >= 0;
+    }
+    return c->slices;
+}
 
 static int applies(struct measuring *m)
 {
@@ -113,9 +133,7 @@ static int applies(struct measuring *m)
         }
     }
     if (a->min_slices > 0 || a->max_slices < SLICES_ANY) {
-        snprintf(sql, sizeof sql, "SELECT count(DISTINCT slice_id) FROM ran_records WHERE 1%s",
-                 m->runs);
-        int64_t slices = query_int(m, sql);
+        int64_t slices = slices_count(m);
         if (slices < 0) {
             return read_failed(m);
         }
@@ -143,11 +161,6 @@ static int applies(struct measuring *m)
 
 /* --- Requests ----------------------------------------------------------------------------------
  */
-
-static bool same_text(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
 
 /* The groups of the summary, read once for all targets that ask alike; NULL: see `rc`. */
 static const struct summary_groups *summary_groups_of(struct measuring *m, enum summary_by by,
