@@ -1,0 +1,388 @@
+/* figures_series.c - figures 9, 10, 17, 18 and 19: what the RAN recorded over time. Panels from top
+ * to bottom as in the paper: normal (records without a slice), slice-enabled (records with one) and
+ * slice-distinguished (the same, a colour per slice). A panel without records is left out. */
+#include <math.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/units.h"
+#include "tools/figures.h"
+#include "tools/figures_columns.h"
+#include "tools/gnuplot.h"
+
+static const struct kind {
+    const char *sql;
+    const char *label;
+    const char *quantity; /* of the published targets */
+    double level_height;  /* above 0: the paper shows points; the finest levels that are told
+                             apart */
+    double threshold;     /* dashed line: at or below it nothing but idle grants */
+    const char *threshold_text;
+} kinds[] = {
+#define RECORDS(value)                                                                             \
+    "SELECT slice_id, gnb_timestamp_ms, " value " FROM ran_records WHERE {run} AND " value         \
+    " IS NOT NULL AND gnb_timestamp_ms BETWEEN -9007199254740992 AND 9007199254740992"
+    /* An idle grant has 10 PRB, OpenAirInterface's min_grant_prb (docs/models/radio-mac.md). */
+    [SERIES_PRB] = {RECORDS("ulsch_current_rbs"), "PRB", "ulsch_current_rbs", 1, 10,
+                    "basic data: 10 PRB or less"},
+    /* 10 PRB, 13 symbols, MCS 9: 233 bytes (the same page). */
+    [SERIES_BYTES] = {RECORDS("ulsch_current_bytes"), "bytes", "ulsch_current_bytes", 1, 233,
+                      "basic data: 233 bytes or less"},
+    [SERIES_SNR] = {RECORDS("pusch_snr_x10"), "PUSCH SNR, 0.1 dB", "SNR x10", 0, 0, NULL},
+    [SERIES_HEADROOM] = {RECORDS("ph_db"), "headroom for one PRB, dB", "PH_dB", 0, 0, NULL},
+    [SERIES_THROUGHPUT] = {RECORDS("ul_throughput"), "UL_THR, bytes/opportunity", "UL_THR", 0, 0,
+                           NULL},
+};
+
+/* Colours of slices, in the order of their names. */
+static const char *const colours[] = {FIGURE_SKY,    FIGURE_VERMILLION, FIGURE_GREEN,
+                                      FIGURE_PURPLE, FIGURE_ORANGE,     FIGURE_BLUE,
+                                      FIGURE_YELLOW, FIGURE_BLACK};
+enum { SLICES_MAX = sizeof colours / sizeof colours[0], NAME_BYTES = 64 };
+
+enum { NORMAL, ENABLED, WHOLE }; /* series of the upper panels */
+
+struct slice_series {
+    char name[NAME_BYTES];
+    struct figure_columns columns;
+};
+
+struct readings {
+    const struct kind *kind;
+    struct figure_columns whole[WHOLE];
+    struct slice_series slices[SLICES_MAX];
+    int n_slices;
+};
+
+static int columns_make(const struct kind *kind, struct figure_columns *s, struct err *e)
+{
+    return figure_columns_make(s, kind->level_height > 0, kind->level_height)
+               ? 0
+               : err_memory(e, "drawing a series");
+}
+
+static int slice_find(const struct figure_job *job, struct readings *r, const char *name,
+                      struct slice_series **out, struct err *e)
+{
+    for (int i = 0; i < r->n_slices; i++) {
+        if (strncmp(r->slices[i].name, name, NAME_BYTES - 1) == 0) {
+            *out = &r->slices[i];
+            return 0;
+        }
+    }
+    if (r->n_slices == SLICES_MAX) {
+        return figure_lacks(job, e, "there are more than %d slices, which it has no colours for",
+                            SLICES_MAX);
+    }
+    *out = &r->slices[r->n_slices];
+    snprintf((*out)->name, NAME_BYTES, "%s", name);
+    int rc = columns_make(r->kind, &(*out)->columns, e);
+    r->n_slices += rc == 0;
+    return rc;
+}
+
+static int row_add(const struct figure_job *job, struct readings *r, bool only_normal,
+                   sqlite3_stmt *row, struct err *e)
+{
+    const char *slice = (const char *)sqlite3_column_text(row, 0);
+    int64_t t_ms = sqlite3_column_int64(row, 1);
+    double value = sqlite3_column_double(row, 2);
+    if (!isfinite(value)) {
+        return 0;
+    }
+    if (slice == NULL || slice[0] == '\0') {
+        figure_columns_add(&r->whole[NORMAL], t_ms, value);
+        return 0;
+    }
+    if (only_normal) {
+        return 0;
+    }
+    struct slice_series *series = NULL;
+    int rc = slice_find(job, r, slice, &series, e);
+    if (rc == 0) {
+        figure_columns_add(&r->whole[ENABLED], t_ms, value);
+        figure_columns_add(&series->columns, t_ms, value);
+    }
+    return rc;
+}
+
+static int source_read(const struct figure_job *job, const struct figure_source *source,
+                       bool only_normal, struct readings *r, struct err *e)
+{
+    sqlite3_stmt *row = NULL;
+    int rc = figure_prepare(source, r->kind->sql, &row, e);
+    int step = SQLITE_DONE;
+    while (rc == 0 && (step = sqlite3_step(row)) == SQLITE_ROW) {
+        rc = row_add(job, r, only_normal, row, e);
+    }
+    if (rc != 0) {
+        sqlite3_finalize(row);
+        return rc;
+    }
+    return figure_rows_end(source, row, step, e);
+}
+
+static int compare_slices(const void *a, const void *b)
+{
+    const struct slice_series *x = a, *y = b;
+    return strverscmp(x->name, y->name);
+}
+
+static int readings_read(const struct figure_job *job, struct readings *r, struct err *e)
+{
+    int rc = columns_make(r->kind, &r->whole[NORMAL], e);
+    rc = rc != 0 ? rc : columns_make(r->kind, &r->whole[ENABLED], e);
+    rc = rc != 0 ? rc : source_read(job, &job->source, false, r, e);
+    if (rc == 0 && job->normal.store != NULL) {
+        if (r->whole[NORMAL].n > 0) {
+            return figure_lacks(job, e,
+                                "the file has records without a slice itself; leave "
+                                "--normal out");
+        }
+        rc = source_read(job, &job->normal, true, r, e);
+    }
+    if (rc == 0 && r->whole[NORMAL].n + r->whole[ENABLED].n == 0) {
+        rc = figure_lacks(job, e, "the file has none; run with output.ran_records_ms above 0");
+    }
+    qsort(r->slices, (size_t)r->n_slices, sizeof r->slices[0], compare_slices);
+    return rc;
+}
+
+/* --- The picture ------------------------------------------------------------------------------ */
+
+/* Seconds since the first point of a panel: measured stamps count from 1970. */
+static double seconds(int64_t ms, int64_t from_ms)
+{
+    return (double)(ms - from_ms) / 1000.0;
+}
+
+/* Least and greatest value of each column, as one line; it is broken where the series pauses for
+ * longer than four times the spacing of the panel's columns. */
+static void write_range(const struct figure_columns *s, const struct figure_columns *panel,
+                        FILE *out)
+{
+    int64_t occupied = 0;
+    for (int64_t c = panel->first; c <= panel->last; c++) {
+        occupied += figure_columns_at(panel, c)->occupied;
+    }
+    int64_t pause_ms = 4 * (panel->to_ms - panel->from_ms + panel->width_ms) / occupied;
+    int64_t last_ms = 0;
+    bool begun = false;
+    for (int64_t c = s->first; c <= s->last; c++) {
+        const struct figure_column *column = figure_columns_at(s, c);
+        if (!column->occupied) {
+            continue;
+        }
+        int64_t t_ms = c * s->width_ms + s->width_ms / 2;
+        t_ms = t_ms < s->from_ms ? s->from_ms : t_ms > s->to_ms ? s->to_ms : t_ms;
+        if (begun && t_ms - last_ms > pause_ms) {
+            fputs("\n", out);
+        }
+        double t_s = seconds(t_ms, panel->from_ms);
+        fprintf(out, "%.3f %.6g\n", t_s, column->min);
+        if (column->max > column->min) {
+            fprintf(out, "%.3f %.6g\n", t_s, column->max);
+        }
+        last_ms = t_ms;
+        begun = true;
+    }
+}
+
+/* Which values occurred, as dashes as long as columns in a row had them. */
+static void write_points(const struct figure_columns *s, const struct figure_columns *panel,
+                         FILE *out)
+{
+    for (int level = 0; level < FIGURE_LEVELS; level++) {
+        for (int64_t c = s->first; c <= s->last; c++) {
+            double value = figure_columns_level(s, c, level);
+            int64_t begin = c;
+            while (!isnan(value) && c < s->last && figure_columns_level(s, c + 1, level) == value) {
+                c++;
+            }
+            if (!isnan(value)) {
+                fprintf(out, "%.3f %.6g\n%.3f %.6g\n\n",
+                        seconds(begin * s->width_ms, panel->from_ms), value,
+                        seconds((c + 1) * s->width_ms, panel->from_ms), value);
+            }
+        }
+    }
+}
+
+static void write_series(const struct readings *r, const char *block,
+                         const struct figure_columns *s, const struct figure_columns *panel,
+                         FILE *out)
+{
+    fprintf(out, "$%s << EOD\n", block);
+    if (r->kind->level_height > 0) {
+        write_points(s, panel, out);
+    } else {
+        write_range(s, panel, out);
+    }
+    fputs("EOD\n", out);
+}
+
+static const char *const panel_words[] = {"normal", "slice-enabled", "slice-distinguished"};
+
+struct layout {
+    int panels, index;
+};
+
+static void panel_begin(struct layout *layout, const struct readings *r,
+                        const struct figure_columns *s, const char *title, FILE *out)
+{
+    static const double top = 0.87, bottom = 0.09, between = 0.085;
+    double height = (top - bottom - between * (layout->panels - 1)) / layout->panels;
+    double upper = top - (height + between) * layout->index;
+    fprintf(out,
+            "set tmargin at screen %.4f\nset bmargin at screen %.4f\n"
+            "set lmargin at screen 0.085\nset rmargin at screen 0.985\n"
+            "set xrange [0:%.9g]\nunset object\nunset label\nset title ",
+            upper, upper - height, fmax(seconds(s->to_ms, s->from_ms), 0.001));
+    gnuplot_quote(out, title);
+    fputs(" font ',11' offset 0,-0.6\nset ylabel ", out);
+    gnuplot_quote(out, r->kind->label);
+    fputs(" offset 0.5,0\n", out);
+    double low = fmin(s->min, 0), high = s->max;
+    if (r->kind->level_height <= 0 && s->min > 0) {
+        low = s->min - 0.1 * (s->max - s->min);
+    }
+    high += 0.1 * (high - low) + (high > low ? 0 : 1);
+    fprintf(out, "set yrange [%.6g:%.6g]\n", low, high);
+    layout->index++;
+    if (layout->index == layout->panels) {
+        fputs("set xlabel 's' offset 0,0.5\n", out);
+    }
+}
+
+/* Number, mean, deviation, least and greatest, as the paper notes them in its panels. */
+static void describe(const char *word, const struct figure_columns *s, struct text *out)
+{
+    char count[32];
+    text_add(out, "%s: n = %s, mean %.4g, std %.4g, min %.4g, max %.4g", word,
+             figure_count(s->n, count), s->mean, figure_columns_std(s), s->min, s->max);
+}
+
+/* Mean and deviation that were published, as a band behind the line. */
+static void write_published(const struct figure_job *job, const struct readings *r,
+                            const char *group, struct text *title, FILE *out)
+{
+    char quantity[64];
+    struct figure_band mean, std;
+    snprintf(quantity, sizeof quantity, "%s mean", r->kind->quantity);
+    if (!figure_published(job, quantity, group, &mean)) {
+        return;
+    }
+    snprintf(quantity, sizeof quantity, "%s std", r->kind->quantity);
+    if (!figure_published(job, quantity, group, &std)) {
+        std = (struct figure_band){0, 0};
+    }
+    fprintf(out,
+            "set object 1 rectangle from graph 0,first %.9g to graph 1,first %.9g behind fc rgb "
+            "'#999999' fs transparent solid 0.30 noborder\n",
+            mean.lo - std.lo, mean.hi + std.hi);
+    text_add(title, "; band: published mean %g and std %g", mean.lo, std.lo);
+}
+
+static void write_threshold(const struct readings *r, FILE *out)
+{
+    if (r->kind->threshold > 0) {
+        fprintf(out, ", %g with lines dt 2 lw 1.2 lc rgb '#000000' title ", r->kind->threshold);
+        gnuplot_quote(out, r->kind->threshold_text);
+    }
+}
+
+static void write_whole(const struct figure_job *job, const struct readings *r, int which,
+                        struct layout *layout, struct figure_page *page)
+{
+    const struct figure_columns *s = &r->whole[which];
+    struct text title = {0}, published = {0};
+    if (s->n == 0) {
+        return;
+    }
+    describe(panel_words[which], s, &title);
+    write_series(r, panel_words[which][0] == 'n' ? "normal" : "enabled", s, s, page->script);
+    char *script = NULL;
+    size_t bytes = 0;
+    FILE *band = open_memstream(&script, &bytes);
+    if (band != NULL) {
+        write_published(job, r, panel_words[which], &published, band);
+        fclose(band);
+    }
+    text_add(&page->caption, "%s%s%s.", page->caption.length > 0 ? " " : "", title.chars,
+             published.chars);
+    text_add(&title, "%s", published.chars);
+    panel_begin(layout, r, s, title.chars, page->script);
+    fputs(script != NULL ? script : "", page->script);
+    free(script);
+    fprintf(page->script,
+            "set key at graph 1,1 right top horizontal samplen 2 font ',10'\n"
+            "plot $%s using 1:2 with lines lw %s lc rgb '%s' notitle",
+            which == NORMAL ? "normal" : "enabled", r->kind->level_height > 0 ? "2.5" : "0.8",
+            which == NORMAL ? "#555555" : FIGURE_BLUE);
+    write_threshold(r, page->script);
+    fputs("\n", page->script);
+}
+
+static void write_slices(const struct readings *r, struct layout *layout, struct figure_page *page)
+{
+    const struct figure_columns *panel = &r->whole[ENABLED];
+    if (r->n_slices == 0) {
+        return;
+    }
+    for (int i = 0; i < r->n_slices; i++) {
+        char block[16];
+        snprintf(block, sizeof block, "slice%d", i);
+        write_series(r, block, &r->slices[i].columns, panel, page->script);
+    }
+    panel_begin(layout, r, panel, panel_words[2], page->script);
+    fputs("set key at graph 1,1.17 right top horizontal samplen 2 font ',10'\nplot ", page->script);
+    for (int i = 0; i < r->n_slices; i++) {
+        const struct figure_columns *s = &r->slices[i].columns;
+        struct text name = {0};
+        char count[32];
+        text_add(&name, "%s: n = %s, mean %.4g", r->slices[i].name, figure_count(s->n, count),
+                 s->mean);
+        text_add(&page->caption, " Slice %s.", name.chars);
+        fprintf(page->script, "%s$slice%d using 1:2 with lines lw %s lc rgb '%s' title ",
+                i > 0 ? ", " : "", i, r->kind->level_height > 0 ? "2.5" : "0.8", colours[i]);
+        gnuplot_quote(page->script, name.chars);
+    }
+    if (r->kind->threshold > 0) {
+        fprintf(page->script, ", %g with lines dt 2 lw 1.2 lc rgb '#000000' notitle",
+                r->kind->threshold);
+    }
+    fputs("\n", page->script);
+}
+
+int figure_series_write(const struct figure_job *job, struct figure_page *page, struct err *e)
+{
+    struct readings *r = calloc(1, sizeof *r);
+    if (r == NULL) {
+        return err_memory(e, "drawing a series");
+    }
+    r->kind = &kinds[job->figure->variant];
+    int rc = readings_read(job, r, e);
+    if (rc == 0) {
+        struct layout layout = {.panels = (r->whole[NORMAL].n > 0) + 2 * (r->n_slices > 0)};
+        char detail[64], count[32];
+        page->width = 960;
+        page->height = 130 + 190 * layout.panels;
+        snprintf(detail, sizeof detail, "%s records",
+                 figure_count(r->whole[NORMAL].n + r->whole[ENABLED].n, count));
+        figure_style(page->script);
+        figure_multiplot(job, page, detail);
+        write_whole(job, r, NORMAL, &layout, page);
+        write_whole(job, r, ENABLED, &layout, page);
+        write_slices(r, &layout, page);
+        fputs("unset multiplot\n", page->script);
+    }
+    for (int i = 0; i < WHOLE; i++) {
+        figure_columns_free(&r->whole[i]);
+    }
+    for (int i = 0; i < SLICES_MAX; i++) {
+        figure_columns_free(&r->slices[i].columns);
+    }
+    free(r);
+    return rc;
+}
