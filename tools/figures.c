@@ -135,7 +135,7 @@ void figure_multiplot(const struct figure_job *job, struct figure_page *page, co
              job->heading, detail[0] != '\0' ? "; " : "", detail);
     fputs("set multiplot title ", page->script);
     gnuplot_quote(page->script, title);
-    fputs(" noenhanced\n", page->script);
+    fputs(" noenhanced font ',13'\n", page->script);
 }
 
 bool figure_published(const struct figure_job *job, const char *quantity, const char *group,

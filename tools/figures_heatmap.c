@@ -154,7 +154,8 @@ static void write_begin(const struct figure_job *job, const struct cells *c,
     gnuplot_quote(out, title);
     fprintf(out,
             "\nunset key\nunset grid\n%sset style fill solid 1 noborder\n"
-            "set cblabel noenhanced\nset format x '%%g'\nset format y '%%g'\n"
+            "set cblabel noenhanced\nset rmargin at screen 0.84\nset format x '%%g'\nset format y "
+            "'%%g'\n"
             "set xrange [%.9g:%.9g]\nset yrange [%.9g:%.9g]\n",
             palette, edge_of(&c->x, 0), edge_of(&c->x, c->x.bins), edge_of(&c->y, 0),
             edge_of(&c->y, c->y.bins));
@@ -204,7 +205,7 @@ static int latency_heatmap(const struct figure_job *job, struct cells *c, struct
     write_begin(job, c, page);
     fputs("set xlabel 'end-to-end latency, s'\n"
           "set ylabel 'uplink bytes scheduled for the request, kB'\n"
-          "set cblabel 'mean bytes of the request, kB'\n",
+          "set cblabel 'mean bytes of the request, kB' offset 1.5,0\n",
           page->script);
     write_plot(c, 1e-3, page->script);
     char count[32];
@@ -239,7 +240,7 @@ static int slice_heatmap(const struct figure_job *job, struct cells *c, struct f
     text_add(&page->caption, "%s requests of %.4g to %.4g kB;", figure_count(c->requests, count),
              c->x.lo, c->x.hi);
     fputs("set xlabel 'bytes of the request, kB'\nset ylabel 'slice'\n"
-          "set cblabel 'mean UL BLER, %'\nset ytics (",
+          "set cblabel 'mean UL BLER, %' offset 1.5,0\nset ytics (",
           page->script);
     for (int y = 0; y < c->y.bins; y++) {
         char label[128];

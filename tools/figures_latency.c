@@ -277,9 +277,9 @@ static void write_distribution(FILE *out)
     for (int p = 0; p < PARTS; p++) {
         fprintf(out,
                 "%s$part%d using 2:4:3:7:6 with candlesticks whiskerbars 0.6 lw 1 lc rgb '%s' fs "
-                "solid 0.45 border notitle, '' using 2:5:5:5:5 with candlesticks lw 2 lc rgb "
-                "'%s' notitle",
-                p > 0 ? ", " : "", p, parts[p].colour, p == PART_E2E ? "#777777" : "#000000");
+                "solid 0.45 border notitle, '' using 2:5:($2-0.08):($2+0.08):($5*0.98):($5*1.02) "
+                "with boxxyerror fs solid 1 noborder lc rgb '%s' notitle",
+                p > 0 ? ", " : "", p, parts[p].colour, p == PART_E2E ? "#FFFFFF" : "#000000");
     }
     fputs("\n", out);
 }
@@ -287,13 +287,17 @@ static void write_distribution(FILE *out)
 static void write_means(FILE *out)
 {
     panel(out, 1, "Mean and standard error\n ");
-    fputs("set key at screen 0.5,0.045 center center horizontal samplen 3 font ',11'\nplot ", out);
+    fputs("set key at screen 0.5,0.045 center center horizontal maxcols 4 width 2 samplen 3 font "
+          "',11'\nplot ",
+          out);
     for (int p = 0; p < PARTS; p++) {
+        double x = 0.3 * part_offset[p]; /* beside each other where they are nearly the same */
         fprintf(out,
-                "%s$part%d using 1:8 with linespoints lw 1.6 dt %d pt %d ps 0.7 lc rgb '%s' title "
-                "'%s', '' using 1:8:9:10 with yerrorbars pt 0 lw 1.2 lc rgb '%s' notitle",
-                p > 0 ? ", " : "", p, parts[p].dash, parts[p].point, parts[p].colour, parts[p].word,
-                parts[p].colour);
+                "%s$part%d using ($1+%g):9:(0):($10-$9) with vectors nohead lw 2.5 lc rgb '%s' "
+                "notitle, '' using ($1+%g):8 with linespoints lw 1.6 dt %d pt %d ps 0.7 lc rgb "
+                "'%s' title '%s'",
+                p > 0 ? ", " : "", p, x, parts[p].colour, x, parts[p].dash, parts[p].point,
+                parts[p].colour, parts[p].word);
     }
     fputs("\n", out);
 }

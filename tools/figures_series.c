@@ -189,10 +189,12 @@ static void write_range(const struct figure_columns *s, const struct figure_colu
     }
 }
 
-/* Which values occurred, as dashes as long as columns in a row had them. */
+/* Which values occurred, as dashes as long as columns in a row had them: middle, value, begin and
+ * end in s. */
 static void write_points(const struct figure_columns *s, const struct figure_columns *panel,
                          FILE *out)
 {
+    double end_s = seconds(panel->to_ms, panel->from_ms);
     for (int level = 0; level < FIGURE_LEVELS; level++) {
         for (int64_t c = s->first; c <= s->last; c++) {
             double value = figure_columns_level(s, c, level);
@@ -201,9 +203,9 @@ static void write_points(const struct figure_columns *s, const struct figure_col
                 c++;
             }
             if (!isnan(value)) {
-                fprintf(out, "%.3f %.6g\n%.3f %.6g\n\n",
-                        seconds(begin * s->width_ms, panel->from_ms), value,
-                        seconds((c + 1) * s->width_ms, panel->from_ms), value);
+                double from = fmax(seconds(begin * s->width_ms, panel->from_ms), 0);
+                double to = fmin(seconds((c + 1) * s->width_ms, panel->from_ms), end_s);
+                fprintf(out, "%.3f %.6g %.3f %.3f\n", (from + to) / 2, value, from, to);
             }
         }
     }
@@ -228,30 +230,60 @@ struct layout {
     int panels, index;
 };
 
+/* One panel: what stands above it, the published band, its place and its axes. */
+struct panel {
+    struct text title;
+    bool has_band;
+    double band_lo, band_hi;
+    double low, high; /* of the axis */
+};
+
 static void panel_begin(struct layout *layout, const struct readings *r,
-                        const struct figure_columns *s, const char *title, FILE *out)
+                        const struct figure_columns *s, struct panel *p, FILE *out)
 {
     static const double top = 0.87, bottom = 0.09, between = 0.085;
     double height = (top - bottom - between * (layout->panels - 1)) / layout->panels;
     double upper = top - (height + between) * layout->index;
+    p->low = p->has_band ? fmin(s->min, p->band_lo) : s->min;
+    p->high = p->has_band ? fmax(s->max, p->band_hi) : s->max;
+    double margin = p->high > p->low ? 0.08 * (p->high - p->low) : 1;
+    bool near_zero = p->low >= 0 && p->low < 5 * margin;
+    p->low = near_zero ? 0 : p->low - margin;
+    p->high += margin;
     fprintf(out,
             "set tmargin at screen %.4f\nset bmargin at screen %.4f\n"
             "set lmargin at screen 0.085\nset rmargin at screen 0.985\n"
-            "set xrange [0:%.9g]\nunset object\nunset label\nset title ",
-            upper, upper - height, fmax(seconds(s->to_ms, s->from_ms), 0.001));
-    gnuplot_quote(out, title);
-    fputs(" font ',11' offset 0,-0.6\nset ylabel ", out);
+            "set xrange [0:%.9g]\nset yrange [%.6g:%.6g]\nunset object\nset label 1 ",
+            upper, upper - height, fmax(seconds(s->to_ms, s->from_ms), 0.001), p->low, p->high);
+    gnuplot_quote(out, p->title.chars);
+    fputs(" at graph 0,1.09 left noenhanced font ',11'\nset ylabel ", out);
     gnuplot_quote(out, r->kind->label);
     fputs(" offset 0.5,0\n", out);
-    double low = fmin(s->min, 0), high = s->max;
-    if (r->kind->level_height <= 0 && s->min > 0) {
-        low = s->min - 0.1 * (s->max - s->min);
+    if (p->has_band) {
+        fprintf(out,
+                "set object 1 rectangle from graph 0,first %.9g to graph 1,first %.9g behind fc "
+                "rgb '#999999' fs transparent solid 0.30 noborder\n",
+                p->band_lo, p->band_hi);
     }
-    high += 0.1 * (high - low) + (high > low ? 0 : 1);
-    fprintf(out, "set yrange [%.6g:%.6g]\n", low, high);
+    fputs("set key at graph 1,1.13 right center horizontal samplen 2 font ',10'\n", out);
     layout->index++;
     if (layout->index == layout->panels) {
         fputs("set xlabel 's' offset 0,0.5\n", out);
+    }
+}
+
+/* A series in `plot`: points are as high as 1/60 of the panel. */
+static void plot_series(const struct readings *r, const struct panel *p, const char *block,
+                        const char *colour, FILE *out)
+{
+    if (r->kind->level_height > 0) {
+        double half = (p->high - p->low) / 120;
+        fprintf(out,
+                "$%s using 1:2:3:4:($2-%.6g):($2+%.6g) with boxxyerror fs solid 1 noborder "
+                "lc rgb '%s'",
+                block, half, half, colour);
+    } else {
+        fprintf(out, "$%s using 1:2 with lines lw 0.8 lc rgb '%s'", block, colour);
     }
 }
 
@@ -259,16 +291,16 @@ static void panel_begin(struct layout *layout, const struct readings *r,
 static void describe(const char *word, const struct figure_columns *s, struct text *out)
 {
     char count[32];
-    text_add(out, "%s: n = %s, mean %.4g, std %.4g, min %.4g, max %.4g", word,
+    text_add(out, "%s: n = %s, mean %.5g, std %.4g, min %.6g, max %.6g", word,
              figure_count(s->n, count), s->mean, figure_columns_std(s), s->min, s->max);
 }
 
 /* Mean and deviation that were published, as a band behind the line. */
-static void write_published(const struct figure_job *job, const struct readings *r,
-                            const char *group, struct text *title, FILE *out)
+static void panel_published(const struct figure_job *job, const struct readings *r,
+                            const char *group, struct panel *p)
 {
     char quantity[64];
-    struct figure_band mean, std;
+    struct figure_band mean, std = {0, 0};
     snprintf(quantity, sizeof quantity, "%s mean", r->kind->quantity);
     if (!figure_published(job, quantity, group, &mean)) {
         return;
@@ -277,81 +309,80 @@ static void write_published(const struct figure_job *job, const struct readings 
     if (!figure_published(job, quantity, group, &std)) {
         std = (struct figure_band){0, 0};
     }
-    fprintf(out,
-            "set object 1 rectangle from graph 0,first %.9g to graph 1,first %.9g behind fc rgb "
-            "'#999999' fs transparent solid 0.30 noborder\n",
-            mean.lo - std.lo, mean.hi + std.hi);
-    text_add(title, "; band: published mean %g and std %g", mean.lo, std.lo);
+    p->has_band = true;
+    p->band_lo = mean.lo - std.lo;
+    p->band_hi = mean.hi + std.hi;
+    text_add(&p->title, "; band: published mean %g and std %g", mean.lo, std.lo);
 }
 
-static void write_threshold(const struct readings *r, FILE *out)
+static void plot_threshold(const struct readings *r, bool in_key, FILE *out)
 {
-    if (r->kind->threshold > 0) {
-        fprintf(out, ", %g with lines dt 2 lw 1.2 lc rgb '#000000' title ", r->kind->threshold);
+    if (r->kind->threshold <= 0) {
+        return;
+    }
+    fprintf(out, ", %g with lines dt 2 lw 1.2 lc rgb '#000000' ", r->kind->threshold);
+    if (in_key) {
+        fputs("title ", out);
         gnuplot_quote(out, r->kind->threshold_text);
+    } else {
+        fputs("notitle", out);
     }
 }
 
 static void write_whole(const struct figure_job *job, const struct readings *r, int which,
                         struct layout *layout, struct figure_page *page)
 {
+    static const char *const blocks[WHOLE] = {"normal", "enabled"};
+    static const char *const whole_colours[WHOLE] = {"#555555", FIGURE_BLUE};
     const struct figure_columns *s = &r->whole[which];
-    struct text title = {0}, published = {0};
+    struct panel p = {0};
     if (s->n == 0) {
         return;
     }
-    describe(panel_words[which], s, &title);
-    write_series(r, panel_words[which][0] == 'n' ? "normal" : "enabled", s, s, page->script);
-    char *script = NULL;
-    size_t bytes = 0;
-    FILE *band = open_memstream(&script, &bytes);
-    if (band != NULL) {
-        write_published(job, r, panel_words[which], &published, band);
-        fclose(band);
-    }
-    text_add(&page->caption, "%s%s%s.", page->caption.length > 0 ? " " : "", title.chars,
-             published.chars);
-    text_add(&title, "%s", published.chars);
-    panel_begin(layout, r, s, title.chars, page->script);
-    fputs(script != NULL ? script : "", page->script);
-    free(script);
-    fprintf(page->script,
-            "set key at graph 1,1 right top horizontal samplen 2 font ',10'\n"
-            "plot $%s using 1:2 with lines lw %s lc rgb '%s' notitle",
-            which == NORMAL ? "normal" : "enabled", r->kind->level_height > 0 ? "2.5" : "0.8",
-            which == NORMAL ? "#555555" : FIGURE_BLUE);
-    write_threshold(r, page->script);
+    describe(panel_words[which], s, &p.title);
+    panel_published(job, r, panel_words[which], &p);
+    text_add(&page->caption, "%s%s.", page->caption.length > 0 ? " " : "", p.title.chars);
+    write_series(r, blocks[which], s, s, page->script);
+    panel_begin(layout, r, s, &p, page->script);
+    fputs("plot ", page->script);
+    plot_series(r, &p, blocks[which], whole_colours[which], page->script);
+    fputs(" notitle", page->script);
+    plot_threshold(r, true, page->script);
     fputs("\n", page->script);
 }
 
 static void write_slices(const struct readings *r, struct layout *layout, struct figure_page *page)
 {
-    const struct figure_columns *panel = &r->whole[ENABLED];
+    const struct figure_columns *whole = &r->whole[ENABLED];
+    struct panel p = {0};
     if (r->n_slices == 0) {
         return;
     }
+    char block[16], count[32];
     for (int i = 0; i < r->n_slices; i++) {
-        char block[16];
         snprintf(block, sizeof block, "slice%d", i);
-        write_series(r, block, &r->slices[i].columns, panel, page->script);
+        write_series(r, block, &r->slices[i].columns, whole, page->script);
     }
-    panel_begin(layout, r, panel, panel_words[2], page->script);
-    fputs("set key at graph 1,1.17 right top horizontal samplen 2 font ',10'\nplot ", page->script);
+    text_add(&p.title, "%s", panel_words[2]);
+    panel_begin(layout, r, whole, &p, page->script);
+    fputs("plot ", page->script);
     for (int i = 0; i < r->n_slices; i++) {
         const struct figure_columns *s = &r->slices[i].columns;
         struct text name = {0};
-        char count[32];
         text_add(&name, "%s: n = %s, mean %.4g", r->slices[i].name, figure_count(s->n, count),
                  s->mean);
         text_add(&page->caption, " Slice %s.", name.chars);
-        fprintf(page->script, "%s$slice%d using 1:2 with lines lw %s lc rgb '%s' title ",
-                i > 0 ? ", " : "", i, r->kind->level_height > 0 ? "2.5" : "0.8", colours[i]);
+        if (r->n_slices > 3) { /* no room for more */
+            text_cut(&name, strlen(r->slices[i].name));
+        }
+        snprintf(block, sizeof block, "slice%d", i);
+        fputs(i > 0 ? ", " : "", page->script);
+        plot_series(r, &p, block, colours[i], page->script);
+        fputs(" notitle, NaN with lines lw 4 lc rgb ", page->script);
+        fprintf(page->script, "'%s' title ", colours[i]);
         gnuplot_quote(page->script, name.chars);
     }
-    if (r->kind->threshold > 0) {
-        fprintf(page->script, ", %g with lines dt 2 lw 1.2 lc rgb '#000000' notitle",
-                r->kind->threshold);
-    }
+    plot_threshold(r, false, page->script);
     fputs("\n", page->script);
 }
 

@@ -100,15 +100,15 @@ void gnuplot_terminal(FILE *script, enum gnuplot_format format, const char *name
         gnuplot_quote(script, name);
         break;
     case GNUPLOT_PNG:
-        /* Two device pixels for one, for sharp screens. */
+        /* Two device pixels for one, for sharp screens; letters count in points of 4/3 pixels. */
         fprintf(script,
-                "set terminal pngcairo size %d,%d fontscale 2 linewidth 2 pointscale 2 "
-                "font 'sans-serif,9' background 'white'",
+                "set terminal pngcairo size %d,%d fontscale 1.5 linewidth 2 pointscale 2 "
+                "font 'sans-serif,12' background 'white'",
                 2 * width, 2 * height);
         break;
     case GNUPLOT_PDF:
         fprintf(script,
-                "set terminal pdfcairo size %.3fin,%.3fin font 'sans-serif,9' "
+                "set terminal pdfcairo size %.3fin,%.3fin fontscale 0.75 font 'sans-serif,12' "
                 "background 'white'",
                 width / 96.0, height / 96.0);
         break;
