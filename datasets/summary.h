@@ -40,12 +40,17 @@ enum summary_error_rate {
 };
 
 struct summary_options {
-    int64_t run_id; /* 0: all runs in the file together */
+    int64_t run_id;       /* 0: all runs in the file together */
+    const char *scenario; /* of these only runs whose scenario matches this pattern (SQLite's GLOB,
+                             at most SUMMARY_PATTERN_MAX bytes); NULL: any */
+    const char *mode;     /* only requests of this mode; NULL: any. Radio totals know no mode */
     enum summary_log log;
     enum summary_resources resources;
     enum summary_error_rate error_rate;
     double omega, delta;
 };
+
+enum { SUMMARY_PATTERN_MAX = 200 };
 
 /* All runs, natural log, bytes, the UE's BLER, omega = delta = 1. */
 struct summary_options summary_defaults(void);
@@ -136,6 +141,7 @@ enum summary_by {
     SUMMARY_BY_MODEL,
     SUMMARY_BY_SCENARIO,
     SUMMARY_BY_RESOLUTION,
+    SUMMARY_BY_MODE,
 };
 
 /* The words of --by in that order from SUMMARY_BY_SLICE on ("slice", ...), NULL-terminated. */

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "datasets/targets_measure.h"
 #include "tools/gnuplot.h"
 
 /* Titles follow the paper's captions (WiLLM, arXiv 2506.19030). A new figure: one function, one
@@ -138,12 +139,29 @@ void figure_multiplot(const struct figure_job *job, struct figure_page *page, co
     fputs(" noenhanced font ',13'\n", page->script);
 }
 
-bool figure_published(const struct figure_job *job, const char *quantity, const char *group,
-                      struct figure_band *band)
+bool figure_published(const struct figure_job *job, const char *id, struct figure_band *band)
 {
-    (void)job;
-    (void)quantity;
-    (void)group;
-    (void)band;
+    const struct target *items = job->targets->list.items;
+    for (size_t i = 0; i < job->targets->list.n; i++) {
+        if (strcmp(items[i].id, id) != 0) {
+            continue;
+        }
+        const struct expect_range *range = items[i].expect.options;
+        const struct expect_value *value = items[i].expect.options;
+        switch ((enum target_expect)items[i].expect.index) {
+        case TARGET_RANGE:
+            *band = (struct figure_band){range->lo, range->hi};
+            return true;
+        case TARGET_VALUE:
+        case TARGET_AT_LEAST:
+            *band = (struct figure_band){value->value, value->value};
+            return true;
+        case TARGET_AT_MOST:
+            *band = (struct figure_band){0, value->value};
+            return true;
+        default:
+            return false;
+        }
+    }
     return false;
 }

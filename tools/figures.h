@@ -22,6 +22,7 @@
 #include "datasets/store.h"
 
 struct sqlite3_stmt;
+struct targets;
 
 /* Colours of Okabe and Ito (2008), which all kinds of colour vision tell apart. */
 #define FIGURE_BLACK      "#000000"
@@ -47,9 +48,10 @@ struct figure_band {
 struct figure_job {
     const struct figure *figure;
     struct figure_source source;
-    struct figure_source normal; /* a run without slices to set beside it */
-    const char *heading;         /* "simulated: slices-30-60-90, seed 1" */
-    const char *origin;          /* "simulated", "measured", ... */
+    struct figure_source normal;   /* a run without slices to set beside it */
+    const struct targets *targets; /* published numbers (datasets/targets.h) */
+    const char *heading;           /* "simulated: slices-30-60-90, seed 1" */
+    const char *origin;            /* "simulated", "measured", ... */
 };
 
 /* What a figure fills. */
@@ -92,10 +94,9 @@ void figure_multiplot(const struct figure_job *job, struct figure_page *page, co
 /* Border, grid and tics as all figures have them. */
 void figure_style(FILE *script);
 
-/* What was published of `quantity` in `group` of that figure ("slice-enabled", "" for all);
- * false: nothing is held. */
-bool figure_published(const struct figure_job *job, const char *quantity, const char *group,
-                      struct figure_band *band);
+/* What the target of that id (datasets/published_targets.json) says was published; a bound from
+ * above alone begins at 0. false: no such target, or no number. */
+bool figure_published(const struct figure_job *job, const char *id, struct figure_band *band);
 
 /* Is the file measured, simulated, or both? The only place that decides it: a run that `import`
  * wrote has a version that begins with "import". */

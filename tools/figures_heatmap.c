@@ -254,8 +254,10 @@ static int slice_heatmap(const struct figure_job *job, struct cells *c, struct f
     }
     fputs(")\n", page->script);
     text_add(&page->caption, ".");
-    struct figure_band band;
-    if (figure_published(job, "request_bytes range", "", &band)) {
+    struct figure_band least, most;
+    if (figure_published(job, "request-bytes-least", &least) &&
+        figure_published(job, "request-bytes-most", &most)) {
+        struct figure_band band = {least.lo, most.hi};
         text_add(&page->caption, " Published range of request bytes: %.4g to %.4g kB (dashed).",
                  band.lo / 1e3, band.hi / 1e3);
         fprintf(page->script,

@@ -306,12 +306,18 @@ static void write_means(FILE *out)
 static void write_shares(const struct figure_job *job, const struct groups *g, FILE *out,
                          struct text *published)
 {
-    static const char *const quantities[PARTS] = {NULL, "uplink share", "inference share",
-                                                  "downlink share"};
+    static const char *const targets[][PARTS] = {
+        [LATENCY_UPLINK] = {NULL, "uplink-uplink-share", "uplink-inference-share",
+                            "uplink-downlink-share"},
+        [LATENCY_DOWNLINK] = {NULL, "downlink-uplink-share", "downlink-inference-share",
+                              "downlink-downlink-share"},
+        [LATENCY_SLICES] = {NULL, "slices-uplink-share", "slices-inference-share",
+                            "slices-downlink-share"},
+    };
     int objects = 0;
     for (int p = PART_UPLINK; p < PARTS; p++) {
         struct figure_band band;
-        if (figure_published(job, quantities[p], "", &band)) {
+        if (figure_published(job, targets[job->figure->variant][p], &band)) {
             fprintf(out,
                     "set object %d rectangle from 0.5,%.9g to %g,%.9g behind fc rgb '%s' fs "
                     "transparent solid 0.22 noborder\n",

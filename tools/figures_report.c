@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "datasets/summary.h"
+#include "datasets/targets.h"
 #include "tools/figures.h"
 
 /* --- Reading a picture back ------------------------------------------------------------------- */
@@ -283,6 +284,72 @@ static void figures_write(const struct figure_drawn *drawn, size_t n, FILE *out)
     fputs(first ? "" : "</ul>\n", out);
 }
 
+/* What was published of a target, as a person writes it. */
+static void cell_published(FILE *out, const struct target_result *r)
+{
+    struct text t = {0};
+    if (isfinite(r->lo) && isfinite(r->hi)) {
+        text_add(&t, r->lo == r->hi ? "%.5g" : "%.5g to %.5g", r->lo, r->hi);
+    } else if (isfinite(r->hi)) {
+        text_add(&t, "at most %.5g", r->hi);
+    } else if (isfinite(r->lo)) {
+        text_add(&t, "at least %.5g", r->lo);
+    } else {
+        text_add(&t, "%s", r->target->expect.word);
+    }
+    cell_text(out, t.chars);
+}
+
+static void target_row(const struct target_result *r, FILE *out)
+{
+    struct text verdict = {0}, here = {0};
+    text_add(&verdict, "%s", target_verdict_words[r->verdict]);
+    if (r->verdict == TARGET_MISSES) {
+        text_add(&verdict, " by %.3g %s", r->misses_by, r->miss_unit != NULL ? r->miss_unit : "");
+    }
+    if (r->verdict != TARGET_NOT_COMPARABLE) {
+        text_add(&here, r->least == r->most ? "%.4g" : "%.4g to %.4g", r->least, r->most);
+    }
+    row_begin(out, r->target->what);
+    fprintf(out, "<td class=\"%s\">",
+            r->verdict == TARGET_HOLDS    ? "holds"
+            : r->verdict == TARGET_MISSES ? "misses"
+                                          : "none");
+    escape(out, verdict.chars);
+    fputs("</td>", out);
+    cell_text(out, here.chars);
+    cell_published(out, r);
+    cell_text(out, r->target->unit != NULL ? r->target->unit : "");
+    cell_text(out, r->verdict == TARGET_NOT_COMPARABLE ? r->why : r->target->source);
+    fputs("</tr>\n", out);
+}
+
+static int targets_write(const struct figure_job *job, FILE *out, struct err *e)
+{
+    struct targets_report report = {0};
+    int rc = targets_judge(job->source.store, job->targets, &report, e);
+    if (rc == 0) {
+        struct text caption = {0};
+        text_add(&caption,
+                 "All runs of the file against %s: %zu hold, %zu miss, %zu not comparable",
+                 report.targets, report.counts[TARGET_HOLDS], report.counts[TARGET_MISSES],
+                 report.counts[TARGET_NOT_COMPARABLE]);
+        fputs("<h2>Published numbers</h2>\n", out);
+        table_begin(out, caption.chars, "what|verdict|here|published|unit|source, or why not",
+                    true);
+        for (int v = TARGET_HOLDS; v <= TARGET_NOT_COMPARABLE; v++) {
+            for (size_t i = 0; i < report.n; i++) {
+                if ((int)report.items[i].verdict == v) {
+                    target_row(&report.items[i], out);
+                }
+            }
+        }
+        table_end(out);
+    }
+    targets_report_free(&report);
+    return rc;
+}
+
 /* The text of each different scenario, as it was run. */
 static int scenarios_write(const struct figure_job *job, FILE *out, struct err *e)
 {
@@ -327,7 +394,8 @@ static int page_write(const struct figure_job *job, const struct figure_drawn *d
     rc = rc != 0 ? rc : summary_write(job, out, e);
     if (rc == 0) {
         figures_write(drawn, n, out);
-        rc = scenarios_write(job, out, e);
+        rc = targets_write(job, out, e);
+        rc = rc != 0 ? rc : scenarios_write(job, out, e);
     }
     fputs("</main>\n</body>\n</html>\n", out);
     return rc;

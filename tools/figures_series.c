@@ -14,24 +14,23 @@
 static const struct kind {
     const char *sql;
     const char *label;
-    const char *quantity; /* of the published targets */
-    double level_height;  /* above 0: the paper shows points; the finest levels that are told
-                             apart */
-    double threshold;     /* dashed line: at or below it nothing but idle grants */
+    const char *target;  /* its published mean is target TARGET-mean-normal, and so on */
+    double level_height; /* above 0: the paper shows points; the finest levels that are told
+                            apart */
+    double threshold;    /* dashed line: at or below it nothing but idle grants */
     const char *threshold_text;
 } kinds[] = {
 #define RECORDS(value)                                                                             \
     "SELECT slice_id, gnb_timestamp_ms, " value " FROM ran_records WHERE {run} AND " value         \
     " IS NOT NULL AND gnb_timestamp_ms BETWEEN -9007199254740992 AND 9007199254740992"
     /* An idle grant has 10 PRB, OpenAirInterface's min_grant_prb (docs/models/radio-mac.md). */
-    [SERIES_PRB] = {RECORDS("ulsch_current_rbs"), "PRB", "ulsch_current_rbs", 1, 10,
-                    "basic data: 10 PRB or less"},
+    [SERIES_PRB] = {RECORDS("ulsch_current_rbs"), "PRB", NULL, 1, 10, "basic data: 10 PRB or less"},
     /* 10 PRB, 13 symbols, MCS 9: 233 bytes (the same page). */
-    [SERIES_BYTES] = {RECORDS("ulsch_current_bytes"), "bytes", "ulsch_current_bytes", 1, 233,
+    [SERIES_BYTES] = {RECORDS("ulsch_current_bytes"), "bytes", NULL, 1, 233,
                       "basic data: 233 bytes or less"},
-    [SERIES_SNR] = {RECORDS("pusch_snr_x10"), "PUSCH SNR, 0.1 dB", "SNR x10", 0, 0, NULL},
-    [SERIES_HEADROOM] = {RECORDS("ph_db"), "headroom for one PRB, dB", "PH_dB", 0, 0, NULL},
-    [SERIES_THROUGHPUT] = {RECORDS("ul_throughput"), "UL_THR, bytes/opportunity", "UL_THR", 0, 0,
+    [SERIES_SNR] = {RECORDS("pusch_snr_x10"), "PUSCH SNR, 0.1 dB", "snr", 0, 0, NULL},
+    [SERIES_HEADROOM] = {RECORDS("ph_db"), "headroom for one PRB, dB", "headroom", 0, 0, NULL},
+    [SERIES_THROUGHPUT] = {RECORDS("ul_throughput"), "UL_THR, bytes/opportunity", "ul-thr", 0, 0,
                            NULL},
 };
 
@@ -296,23 +295,25 @@ static void describe(const char *word, const struct figure_columns *s, struct te
 }
 
 /* Mean and deviation that were published, as a band behind the line. */
-static void panel_published(const struct figure_job *job, const struct readings *r,
-                            const char *group, struct panel *p)
+static void panel_published(const struct figure_job *job, const struct readings *r, int which,
+                            struct panel *p)
 {
-    char quantity[64];
-    struct figure_band mean, std = {0, 0};
-    snprintf(quantity, sizeof quantity, "%s mean", r->kind->quantity);
-    if (!figure_published(job, quantity, group, &mean)) {
+    static const char *const groups[WHOLE] = {"normal", "slices"};
+    struct figure_band mean, std;
+    char id[64];
+    if (r->kind->target == NULL) {
         return;
     }
-    snprintf(quantity, sizeof quantity, "%s std", r->kind->quantity);
-    if (!figure_published(job, quantity, group, &std)) {
-        std = (struct figure_band){0, 0};
+    snprintf(id, sizeof id, "%s-mean-%s", r->kind->target, groups[which]);
+    bool known = figure_published(job, id, &mean);
+    snprintf(id, sizeof id, "%s-std-%s", r->kind->target, groups[which]);
+    if (!known || !figure_published(job, id, &std)) {
+        return;
     }
     p->has_band = true;
-    p->band_lo = mean.lo - std.lo;
+    p->band_lo = mean.lo - std.hi;
     p->band_hi = mean.hi + std.hi;
-    text_add(&p->title, "; band: published mean %g and std %g", mean.lo, std.lo);
+    text_add(&p->title, "; band: published mean %g, std %g", mean.lo, std.hi);
 }
 
 static void plot_threshold(const struct readings *r, bool in_key, FILE *out)
@@ -340,7 +341,7 @@ static void write_whole(const struct figure_job *job, const struct readings *r, 
         return;
     }
     describe(panel_words[which], s, &p.title);
-    panel_published(job, r, panel_words[which], &p);
+    panel_published(job, r, which, &p);
     text_add(&page->caption, "%s%s.", page->caption.length > 0 ? " " : "", p.title.chars);
     write_series(r, blocks[which], s, s, page->script);
     panel_begin(layout, r, s, &p, page->script);

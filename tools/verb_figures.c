@@ -10,7 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/data_dir.h"
 #include "base/json.h"
+#include "datasets/targets.h"
 #include "tools/call.h"
 #include "tools/figures.h"
 #include "tools/gnuplot.h"
@@ -368,6 +370,19 @@ static int figures_run(const struct figures_call *call, struct figure_job *job, 
     return status;
 }
 
+/* The published numbers that come with the program. */
+static int published_load(struct targets *targets, struct err *e)
+{
+    static const char name[] = "datasets/published_targets.json";
+    char path[PATH_MAX];
+    if (data_dir_path(name, path, sizeof path) != 0) {
+        return err_work(e, name, NULL,
+                        "this file of the program is nowhere; set WILLMSIM_HOME to the folder "
+                        "that holds it");
+    }
+    return targets_load(path, targets, e);
+}
+
 int verb_figures(int argc, char **argv)
 {
     struct figures_call call = {.all = true};
@@ -376,13 +391,16 @@ int verb_figures(int argc, char **argv)
         return status;
     }
     struct err e = {0};
-    struct figure_job job = {.source.run_id = call.run_id};
+    struct targets targets = {0};
+    struct figure_job job = {.source.run_id = call.run_id, .targets = &targets};
     int rc = store_open(call.db, STORE_READ, &job.source.store, &e);
+    rc = rc != 0 ? rc : published_load(&targets, &e);
     if (rc == 0 && call.normal != NULL) {
         rc = store_open(call.normal, STORE_READ, &job.normal.store, &e);
     }
     status = rc != 0 ? call_fail(&e) : figures_run(&call, &job, &e);
     store_close(job.source.store, NULL);
     store_close(job.normal.store, NULL);
+    targets_free(&targets);
     return status;
 }

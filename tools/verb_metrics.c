@@ -25,7 +25,7 @@ static const char *const error_words[] = {"ue", "slice"};     /* enum summary_er
 
 static void print_help(void)
 {
-    printf("usage: willmsim metrics DB [--by slice|model|scenario|resolution] [--json]\n"
+    printf("usage: willmsim metrics DB [--by slice|model|scenario|resolution|mode] [--json]\n"
            "                        [--log e|2|10] [--resources bytes|prb] [--err ue|slice]\n"
            "                        [--omega X] [--delta X]\n"
            "       willmsim metrics DB --bursts [--by slice] [--json]\n"
