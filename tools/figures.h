@@ -51,6 +51,7 @@ struct figure_job {
     struct figure_source normal;   /* a run without slices to set beside it */
     const struct targets *targets; /* published numbers (datasets/targets.h) */
     const char *heading;           /* "simulated: slices-30-60-90, seed 1" */
+    const char *normal_heading;    /* the same of `normal`; "": none */
     const char *origin;            /* "simulated", "measured", ... */
 };
 

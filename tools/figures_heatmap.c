@@ -261,8 +261,8 @@ static int slice_heatmap(const struct figure_job *job, struct cells *c, struct f
         text_add(&page->caption, " Published range of request bytes: %.4g to %.4g kB (dashed).",
                  band.lo / 1e3, band.hi / 1e3);
         fprintf(page->script,
-                "set arrow 1 from %.9g,graph 0 to %.9g,graph 1 nohead dt 2 lc rgb '#000000'\n"
-                "set arrow 2 from %.9g,graph 0 to %.9g,graph 1 nohead dt 2 lc rgb '#000000'\n"
+                "set arrow 1 from %.9g,graph 0 to %.9g,graph 1 nohead front dt 2 lc rgb '#000000'\n"
+                "set arrow 2 from %.9g,graph 0 to %.9g,graph 1 nohead front dt 2 lc rgb '#000000'\n"
                 "set xrange [%.9g:%.9g]\n",
                 band.lo / 1e3, band.lo / 1e3, band.hi / 1e3, band.hi / 1e3,
                 fmin(edge_of(&c->x, 0), band.lo / 1e3 - 0.5),

@@ -320,15 +320,16 @@ static void write_shares(const struct figure_job *job, const struct groups *g, F
         if (figure_published(job, targets[job->figure->variant][p], &band)) {
             fprintf(out,
                     "set object %d rectangle from 0.5,%.9g to %g,%.9g behind fc rgb '%s' fs "
-                    "transparent solid 0.22 noborder\n",
-                    ++objects, band.lo, g->n + 0.5, band.hi, parts[p].colour);
-            text_add(published, "%s%s %g-%g %%", published->length > 0 ? ", " : "", parts[p].word,
+                    "transparent solid 0.22 border lc rgb '%s'\n",
+                    ++objects, band.lo, g->n + 0.5, band.hi, parts[p].colour, parts[p].colour);
+            text_add(published, "%s%s %g-%g", published->length > 0 ? ", " : "", parts[p].word,
                      band.lo, band.hi);
         }
     }
     struct text title = {0};
-    text_add(&title, "Share of end to end\n%s%s",
-             published->length > 0 ? "bands: published, " : " ", published->chars);
+    text_add(published, "%s", published->length > 0 ? " %" : "");
+    text_add(&title, "Share of end to end%s\n%s ",
+             published->length > 0 ? "; bands: published" : "", published->chars);
     panel(out, 2, title.chars);
     fputs("set ylabel '%' offset 1.5,0\nunset logscale y\nset yrange [0:100]\n"
           "set boxwidth 0.22 absolute\nunset key\nplot ",

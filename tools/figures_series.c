@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "datasets/columns.h"
 #include "tools/figures.h"
-#include "tools/figures_columns.h"
 #include "tools/gnuplot.h"
 
 static const struct kind {
@@ -44,19 +44,19 @@ enum { NORMAL, ENABLED, WHOLE }; /* series of the upper panels */
 
 struct slice_series {
     char name[NAME_BYTES];
-    struct figure_columns columns;
+    struct columns columns;
 };
 
 struct readings {
     const struct kind *kind;
-    struct figure_columns whole[WHOLE];
+    struct columns whole[WHOLE];
     struct slice_series slices[SLICES_MAX];
     int n_slices;
 };
 
-static int columns_make(const struct kind *kind, struct figure_columns *s, struct err *e)
+static int series_make(const struct kind *kind, struct columns *s, struct err *e)
 {
-    return figure_columns_make(s, kind->level_height > 0, kind->level_height)
+    return columns_make(s, kind->level_height > 0, kind->level_height)
                ? 0
                : err_memory(e, "drawing a series");
 }
@@ -76,7 +76,7 @@ static int slice_find(const struct figure_job *job, struct readings *r, const ch
     }
     *out = &r->slices[r->n_slices];
     snprintf((*out)->name, NAME_BYTES, "%s", name);
-    int rc = columns_make(r->kind, &(*out)->columns, e);
+    int rc = series_make(r->kind, &(*out)->columns, e);
     r->n_slices += rc == 0;
     return rc;
 }
@@ -91,7 +91,7 @@ static int row_add(const struct figure_job *job, struct readings *r, bool only_n
         return 0;
     }
     if (slice == NULL || slice[0] == '\0') {
-        figure_columns_add(&r->whole[NORMAL], t_ms, value);
+        columns_add(&r->whole[NORMAL], t_ms, value);
         return 0;
     }
     if (only_normal) {
@@ -100,8 +100,8 @@ static int row_add(const struct figure_job *job, struct readings *r, bool only_n
     struct slice_series *series = NULL;
     int rc = slice_find(job, r, slice, &series, e);
     if (rc == 0) {
-        figure_columns_add(&r->whole[ENABLED], t_ms, value);
-        figure_columns_add(&series->columns, t_ms, value);
+        columns_add(&r->whole[ENABLED], t_ms, value);
+        columns_add(&series->columns, t_ms, value);
     }
     return rc;
 }
@@ -130,8 +130,8 @@ static int compare_slices(const void *a, const void *b)
 
 static int readings_read(const struct figure_job *job, struct readings *r, struct err *e)
 {
-    int rc = columns_make(r->kind, &r->whole[NORMAL], e);
-    rc = rc != 0 ? rc : columns_make(r->kind, &r->whole[ENABLED], e);
+    int rc = series_make(r->kind, &r->whole[NORMAL], e);
+    rc = rc != 0 ? rc : series_make(r->kind, &r->whole[ENABLED], e);
     rc = rc != 0 ? rc : source_read(job, &job->source, false, r, e);
     if (rc == 0 && job->normal.store != NULL) {
         if (r->whole[NORMAL].n > 0) {
@@ -158,18 +158,17 @@ static double seconds(int64_t ms, int64_t from_ms)
 
 /* Least and greatest value of each column, as one line; it is broken where the series pauses for
  * longer than four times the spacing of the panel's columns. */
-static void write_range(const struct figure_columns *s, const struct figure_columns *panel,
-                        FILE *out)
+static void write_range(const struct columns *s, const struct columns *panel, FILE *out)
 {
     int64_t occupied = 0;
     for (int64_t c = panel->first; c <= panel->last; c++) {
-        occupied += figure_columns_at(panel, c)->occupied;
+        occupied += columns_at(panel, c)->occupied;
     }
     int64_t pause_ms = 4 * (panel->to_ms - panel->from_ms + panel->width_ms) / occupied;
     int64_t last_ms = 0;
     bool begun = false;
     for (int64_t c = s->first; c <= s->last; c++) {
-        const struct figure_column *column = figure_columns_at(s, c);
+        const struct column *column = columns_at(s, c);
         if (!column->occupied) {
             continue;
         }
@@ -188,31 +187,31 @@ static void write_range(const struct figure_columns *s, const struct figure_colu
     }
 }
 
-/* Which values occurred, as dashes as long as columns in a row had them: middle, value, begin and
- * end in s. */
-static void write_points(const struct figure_columns *s, const struct figure_columns *panel,
-                         FILE *out)
+/* Which values occurred, as dashes as long as columns in a row had them, but no shorter than can be
+ * seen: middle, value, begin and end in s. */
+static void write_points(const struct columns *s, const struct columns *panel, FILE *out)
 {
     double end_s = seconds(panel->to_ms, panel->from_ms);
-    for (int level = 0; level < FIGURE_LEVELS; level++) {
+    for (int level = 0; level < COLUMNS_LEVELS; level++) {
         for (int64_t c = s->first; c <= s->last; c++) {
-            double value = figure_columns_level(s, c, level);
+            double value = columns_level(s, c, level);
             int64_t begin = c;
-            while (!isnan(value) && c < s->last && figure_columns_level(s, c + 1, level) == value) {
+            while (!isnan(value) && c < s->last && columns_level(s, c + 1, level) == value) {
                 c++;
             }
             if (!isnan(value)) {
                 double from = fmax(seconds(begin * s->width_ms, panel->from_ms), 0);
                 double to = fmin(seconds((c + 1) * s->width_ms, panel->from_ms), end_s);
-                fprintf(out, "%.3f %.6g %.3f %.3f\n", (from + to) / 2, value, from, to);
+                double middle = (from + to) / 2, half = fmax((to - from) / 2, end_s / 600);
+                fprintf(out, "%.3f %.6g %.3f %.3f\n", middle, value, fmax(middle - half, 0),
+                        fmin(middle + half, end_s));
             }
         }
     }
 }
 
-static void write_series(const struct readings *r, const char *block,
-                         const struct figure_columns *s, const struct figure_columns *panel,
-                         FILE *out)
+static void write_series(const struct readings *r, const char *block, const struct columns *s,
+                         const struct columns *panel, FILE *out)
 {
     fprintf(out, "$%s << EOD\n", block);
     if (r->kind->level_height > 0) {
@@ -231,16 +230,16 @@ struct layout {
 
 /* One panel: what stands above it, the published band, its place and its axes. */
 struct panel {
-    struct text title;
+    struct text title, published;
     bool has_band;
     double band_lo, band_hi;
     double low, high; /* of the axis */
 };
 
-static void panel_begin(struct layout *layout, const struct readings *r,
-                        const struct figure_columns *s, struct panel *p, FILE *out)
+static void panel_begin(struct layout *layout, const struct readings *r, const struct columns *s,
+                        struct panel *p, FILE *out)
 {
-    static const double top = 0.87, bottom = 0.09, between = 0.085;
+    static const double top = 0.86, bottom = 0.09, between = 0.085;
     double height = (top - bottom - between * (layout->panels - 1)) / layout->panels;
     double upper = top - (height + between) * layout->index;
     p->low = p->has_band ? fmin(s->min, p->band_lo) : s->min;
@@ -257,7 +256,7 @@ static void panel_begin(struct layout *layout, const struct readings *r,
     gnuplot_quote(out, p->title.chars);
     fputs(" at graph 0,1.09 left noenhanced font ',11'\nset ylabel ", out);
     gnuplot_quote(out, r->kind->label);
-    fputs(" offset 0.5,0\n", out);
+    fputs(" offset 0.5,0 font ',11'\n", out);
     if (p->has_band) {
         fprintf(out,
                 "set object 1 rectangle from graph 0,first %.9g to graph 1,first %.9g behind fc "
@@ -271,12 +270,12 @@ static void panel_begin(struct layout *layout, const struct readings *r,
     }
 }
 
-/* A series in `plot`: points are as high as 1/60 of the panel. */
+/* A series in `plot`: points are as high as 1/50 of the panel. */
 static void plot_series(const struct readings *r, const struct panel *p, const char *block,
                         const char *colour, FILE *out)
 {
     if (r->kind->level_height > 0) {
-        double half = (p->high - p->low) / 120;
+        double half = (p->high - p->low) / 100;
         fprintf(out,
                 "$%s using 1:2:3:4:($2-%.6g):($2+%.6g) with boxxyerror fs solid 1 noborder "
                 "lc rgb '%s'",
@@ -287,11 +286,11 @@ static void plot_series(const struct readings *r, const struct panel *p, const c
 }
 
 /* Number, mean, deviation, least and greatest, as the paper notes them in its panels. */
-static void describe(const char *word, const struct figure_columns *s, struct text *out)
+static void describe(const char *word, const struct columns *s, struct text *out)
 {
     char count[32];
-    text_add(out, "%s: n = %s, mean %.5g, std %.4g, min %.6g, max %.6g", word,
-             figure_count(s->n, count), s->mean, figure_columns_std(s), s->min, s->max);
+    text_add(out, "%s: n = %s, mean %.5g, std %.4g, min %.5g, max %.5g", word,
+             figure_count(s->n, count), s->mean, columns_std(s), s->min, s->max);
 }
 
 /* Mean and deviation that were published, as a band behind the line. */
@@ -313,7 +312,7 @@ static void panel_published(const struct figure_job *job, const struct readings 
     p->has_band = true;
     p->band_lo = mean.lo - std.hi;
     p->band_hi = mean.hi + std.hi;
-    text_add(&p->title, "; band: published mean %g, std %g", mean.lo, std.hi);
+    text_add(&p->published, "published: mean %g, std %g", mean.lo, std.hi);
 }
 
 static void plot_threshold(const struct readings *r, bool in_key, FILE *out)
@@ -335,26 +334,33 @@ static void write_whole(const struct figure_job *job, const struct readings *r, 
 {
     static const char *const blocks[WHOLE] = {"normal", "enabled"};
     static const char *const whole_colours[WHOLE] = {"#555555", FIGURE_BLUE};
-    const struct figure_columns *s = &r->whole[which];
+    const struct columns *s = &r->whole[which];
     struct panel p = {0};
     if (s->n == 0) {
         return;
     }
     describe(panel_words[which], s, &p.title);
     panel_published(job, r, which, &p);
-    text_add(&page->caption, "%s%s.", page->caption.length > 0 ? " " : "", p.title.chars);
+    text_add(&page->caption, "%s%s%s%s.", page->caption.length > 0 ? " " : "", p.title.chars,
+             p.has_band ? "; " : "", p.published.chars);
     write_series(r, blocks[which], s, s, page->script);
     panel_begin(layout, r, s, &p, page->script);
     fputs("plot ", page->script);
     plot_series(r, &p, blocks[which], whole_colours[which], page->script);
     fputs(" notitle", page->script);
+    if (p.has_band) { /* its edges are seen also where the line covers it */
+        static const char edge[] = "with lines dt 2 lw 1.6 lc rgb '" FIGURE_ORANGE "'";
+        fprintf(page->script, ", %.9g %s title ", p.band_lo, edge);
+        gnuplot_quote(page->script, p.published.chars);
+        fprintf(page->script, ", %.9g %s notitle", p.band_hi, edge);
+    }
     plot_threshold(r, true, page->script);
     fputs("\n", page->script);
 }
 
 static void write_slices(const struct readings *r, struct layout *layout, struct figure_page *page)
 {
-    const struct figure_columns *whole = &r->whole[ENABLED];
+    const struct columns *whole = &r->whole[ENABLED];
     struct panel p = {0};
     if (r->n_slices == 0) {
         return;
@@ -368,7 +374,7 @@ static void write_slices(const struct readings *r, struct layout *layout, struct
     panel_begin(layout, r, whole, &p, page->script);
     fputs("plot ", page->script);
     for (int i = 0; i < r->n_slices; i++) {
-        const struct figure_columns *s = &r->slices[i].columns;
+        const struct columns *s = &r->slices[i].columns;
         struct text name = {0};
         text_add(&name, "%s: n = %s, mean %.4g", r->slices[i].name, figure_count(s->n, count),
                  s->mean);
@@ -397,11 +403,12 @@ int figure_series_write(const struct figure_job *job, struct figure_page *page, 
     int rc = readings_read(job, r, e);
     if (rc == 0) {
         struct layout layout = {.panels = (r->whole[NORMAL].n > 0) + 2 * (r->n_slices > 0)};
-        char detail[64], count[32];
+        char detail[320], count[32];
         page->width = 960;
         page->height = 130 + 190 * layout.panels;
-        snprintf(detail, sizeof detail, "%s records",
-                 figure_count(r->whole[NORMAL].n + r->whole[ENABLED].n, count));
+        snprintf(detail, sizeof detail, "%s records%s%s",
+                 figure_count(r->whole[NORMAL].n + r->whole[ENABLED].n, count),
+                 job->normal_heading[0] != '\0' ? "\nnormal is " : "", job->normal_heading);
         figure_style(page->script);
         figure_multiplot(job, page, detail);
         write_whole(job, r, NORMAL, &layout, page);
@@ -410,10 +417,10 @@ int figure_series_write(const struct figure_job *job, struct figure_page *page, 
         fputs("unset multiplot\n", page->script);
     }
     for (int i = 0; i < WHOLE; i++) {
-        figure_columns_free(&r->whole[i]);
+        columns_free(&r->whole[i]);
     }
     for (int i = 0; i < SLICES_MAX; i++) {
-        figure_columns_free(&r->slices[i].columns);
+        columns_free(&r->slices[i].columns);
     }
     free(r);
     return rc;

@@ -84,8 +84,8 @@ int gnuplot_check(struct err *e)
     }
     return status == 0 ? 0
                        : err_work(e, "gnuplot", NULL,
-                                  "cannot be run, and it draws the figures; install Debian's "
-                                  "package gnuplot-nox");
+                                  "cannot be run, and it draws the figures; write 'make deps', or "
+                                  "install Debian's package gnuplot-nox");
 }
 
 void gnuplot_terminal(FILE *script, enum gnuplot_format format, const char *name, int width,

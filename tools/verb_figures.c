@@ -326,16 +326,24 @@ static int draw_all(const struct figures_call *call, const struct figure_job *te
 
 static int figures_run(const struct figures_call *call, struct figure_job *job, struct err *e)
 {
-    struct text heading = {0};
-    int64_t incomplete = 0;
+    struct text heading = {0}, normal_heading = {0};
+    int64_t incomplete = 0, normal_incomplete = 0;
+    const char *normal_origin = NULL;
     int rc = figure_origin(job->source.store, &job->origin, e);
     rc = rc != 0 ? rc : heading_make(&job->source, job->origin, &heading, &incomplete, e);
+    if (rc == 0 && job->normal.store != NULL) {
+        rc = figure_origin(job->normal.store, &normal_origin, e);
+        rc = rc != 0 ? rc
+                     : heading_make(&job->normal, normal_origin, &normal_heading,
+                                    &normal_incomplete, e);
+    }
     rc = rc != 0 ? rc : gnuplot_check(e);
     rc = rc != 0 ? rc : folder_make(call->out, e);
     if (rc != 0) {
         return call_fail(e);
     }
     job->heading = heading.chars;
+    job->normal_heading = normal_heading.chars;
     struct figure_drawn drawn[FIGURES_MAX] = {0};
     int n = 0, made = 0;
     int status = draw_all(call, job, drawn, &n, e);
@@ -367,6 +375,9 @@ static int figures_run(const struct figures_call *call, struct figure_job *job, 
         free(drawn[i].svg);
     }
     results_warn(call->db, incomplete);
+    if (call->normal != NULL) {
+        results_warn(call->normal, normal_incomplete);
+    }
     return status;
 }
 

@@ -1,5 +1,5 @@
-/* figures_columns.c - see figures_columns.h, invariants C1..C3. */
-#include "tools/figures_columns.h"
+/* columns.c - see columns.h, invariants C1..C3. */
+#include "datasets/columns.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -13,72 +13,72 @@ static int64_t floor_div(int64_t a, int64_t b)
 
 static size_t place_of(int64_t column)
 {
-    int64_t m = column % FIGURE_COLUMNS;
-    return (size_t)(m < 0 ? m + FIGURE_COLUMNS : m);
+    int64_t m = column % COLUMNS_MAX;
+    return (size_t)(m < 0 ? m + COLUMNS_MAX : m);
 }
 
-static void columns_clear(struct figure_column *columns, float *levels)
+static void cells_clear(struct column *columns, float *levels)
 {
-    memset(columns, 0, FIGURE_COLUMNS * sizeof *columns);
-    for (size_t i = 0; levels != NULL && i < (size_t)FIGURE_COLUMNS * FIGURE_LEVELS; i++) {
+    memset(columns, 0, COLUMNS_MAX * sizeof *columns);
+    for (size_t i = 0; levels != NULL && i < (size_t)COLUMNS_MAX * COLUMNS_LEVELS; i++) {
         levels[i] = NAN;
     }
 }
 
-bool figure_columns_make(struct figure_columns *s, bool with_levels, double level_height)
+bool columns_make(struct columns *s, bool with_levels, double level_height)
 {
-    *s = (struct figure_columns){.width_ms = 1, .first = 0, .last = -1};
+    *s = (struct columns){.width_ms = 1, .first = 0, .last = -1};
     s->level_height = level_height;
-    s->columns = malloc(FIGURE_COLUMNS * sizeof *s->columns);
-    s->spare_columns = malloc(FIGURE_COLUMNS * sizeof *s->columns);
+    s->columns = malloc(COLUMNS_MAX * sizeof *s->columns);
+    s->spare_columns = malloc(COLUMNS_MAX * sizeof *s->columns);
     if (with_levels) {
-        size_t n = (size_t)FIGURE_COLUMNS * FIGURE_LEVELS;
+        size_t n = (size_t)COLUMNS_MAX * COLUMNS_LEVELS;
         s->levels = malloc(n * sizeof *s->levels);
         s->spare_levels = malloc(n * sizeof *s->levels);
     }
     if (s->columns == NULL || s->spare_columns == NULL ||
         (with_levels && (s->levels == NULL || s->spare_levels == NULL))) {
-        figure_columns_free(s);
+        columns_free(s);
         return false;
     }
-    columns_clear(s->columns, s->levels);
+    cells_clear(s->columns, s->levels);
     return true;
 }
 
-void figure_columns_free(struct figure_columns *s)
+void columns_free(struct columns *s)
 {
     free(s->columns);
     free(s->levels);
     free(s->spare_columns);
     free(s->spare_levels);
-    *s = (struct figure_columns){0};
+    *s = (struct columns){0};
 }
 
 /* Adds what old column `from` shows to new column `to`. */
-static void column_merge(struct figure_columns *s, size_t from, size_t to)
+static void column_merge(struct columns *s, size_t from, size_t to)
 {
-    const struct figure_column *old = &s->columns[from];
-    struct figure_column *fresh = &s->spare_columns[to];
+    const struct column *old = &s->columns[from];
+    struct column *fresh = &s->spare_columns[to];
     if (!old->occupied) {
         return;
     }
     fresh->min = fresh->occupied ? fmin(old->min, fresh->min) : old->min;
     fresh->max = fresh->occupied ? fmax(old->max, fresh->max) : old->max;
     fresh->occupied = true;
-    for (size_t i = 0; s->levels != NULL && i < FIGURE_LEVELS; i++) {
-        float *level = &s->spare_levels[to * FIGURE_LEVELS + i];
-        *level = fmaxf(*level, s->levels[from * FIGURE_LEVELS + i]); /* a number, where one is */
+    for (size_t i = 0; s->levels != NULL && i < COLUMNS_LEVELS; i++) {
+        float *level = &s->spare_levels[to * COLUMNS_LEVELS + i];
+        *level = fmaxf(*level, s->levels[from * COLUMNS_LEVELS + i]); /* a number, where one is */
     }
 }
 
 /* Makes columns twice as wide: 2k and 2k + 1 become k. */
-static void columns_widen(struct figure_columns *s)
+static void widen(struct columns *s)
 {
-    columns_clear(s->spare_columns, s->spare_levels);
+    cells_clear(s->spare_columns, s->spare_levels);
     for (int64_t c = s->first; c <= s->last; c++) {
         column_merge(s, place_of(c), place_of(floor_div(c, 2)));
     }
-    struct figure_column *columns = s->columns;
+    struct column *columns = s->columns;
     float *levels = s->levels;
     s->columns = s->spare_columns;
     s->levels = s->spare_levels;
@@ -90,28 +90,28 @@ static void columns_widen(struct figure_columns *s)
 }
 
 /* Makes levels twice as high. */
-static void levels_widen(struct figure_columns *s)
+static void levels_widen(struct columns *s)
 {
-    for (size_t c = 0; c < FIGURE_COLUMNS; c++) {
-        float *level = s->levels + c * FIGURE_LEVELS;
-        for (int i = 0; i < FIGURE_LEVELS; i++) {
-            level[i] = 2 * i < FIGURE_LEVELS ? fmaxf(level[2 * i], level[2 * i + 1]) : NAN;
+    for (size_t c = 0; c < COLUMNS_MAX; c++) {
+        float *level = s->levels + c * COLUMNS_LEVELS;
+        for (int i = 0; i < COLUMNS_LEVELS; i++) {
+            level[i] = 2 * i < COLUMNS_LEVELS ? fmaxf(level[2 * i], level[2 * i + 1]) : NAN;
         }
     }
     s->level_height *= 2;
 }
 
-static void level_add(struct figure_columns *s, size_t place, double value)
+static void level_add(struct columns *s, size_t place, double value)
 {
     double height = fmax(value, 0);
-    while (height >= s->level_height * FIGURE_LEVELS) {
+    while (height >= s->level_height * COLUMNS_LEVELS) {
         levels_widen(s);
     }
-    float *shown = &s->levels[place * FIGURE_LEVELS + (size_t)(height / s->level_height)];
+    float *shown = &s->levels[place * COLUMNS_LEVELS + (size_t)(height / s->level_height)];
     *shown = fmaxf(*shown, (float)height);
 }
 
-void figure_columns_add(struct figure_columns *s, int64_t t_ms, double value)
+void columns_add(struct columns *s, int64_t t_ms, double value)
 {
     int64_t c = floor_div(t_ms, s->width_ms);
     if (s->n == 0) {
@@ -119,8 +119,8 @@ void figure_columns_add(struct figure_columns *s, int64_t t_ms, double value)
         s->from_ms = s->to_ms = t_ms;
         s->min = s->max = value;
     }
-    while ((c > s->last ? c : s->last) - (c < s->first ? c : s->first) >= FIGURE_COLUMNS) {
-        columns_widen(s);
+    while ((c > s->last ? c : s->last) - (c < s->first ? c : s->first) >= COLUMNS_MAX) {
+        widen(s);
         c = floor_div(t_ms, s->width_ms);
     }
     s->first = c < s->first ? c : s->first;
@@ -133,7 +133,7 @@ void figure_columns_add(struct figure_columns *s, int64_t t_ms, double value)
     double off = value - s->mean;
     s->mean += off / (double)s->n;
     s->squares += off * (value - s->mean);
-    struct figure_column *column = &s->columns[place_of(c)];
+    struct column *column = &s->columns[place_of(c)];
     column->min = column->occupied ? fmin(column->min, value) : value;
     column->max = column->occupied ? fmax(column->max, value) : value;
     column->occupied = true;
@@ -142,17 +142,17 @@ void figure_columns_add(struct figure_columns *s, int64_t t_ms, double value)
     }
 }
 
-const struct figure_column *figure_columns_at(const struct figure_columns *s, int64_t c)
+const struct column *columns_at(const struct columns *s, int64_t c)
 {
     return &s->columns[place_of(c)];
 }
 
-double figure_columns_level(const struct figure_columns *s, int64_t c, int level)
+double columns_level(const struct columns *s, int64_t c, int level)
 {
-    return (double)s->levels[place_of(c) * FIGURE_LEVELS + (size_t)level];
+    return (double)s->levels[place_of(c) * COLUMNS_LEVELS + (size_t)level];
 }
 
-double figure_columns_std(const struct figure_columns *s)
+double columns_std(const struct columns *s)
 {
     return s->n > 0 ? sqrt(s->squares / (double)s->n) : NAN;
 }
