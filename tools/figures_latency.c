@@ -201,14 +201,15 @@ static int groups_read(const struct figure_job *job, struct groups *g, struct er
         return rc;
     }
     rc = figure_rows_end(&job->source, row, step, e);
-    if (rc == 0 && g->n == 0) {
-        rc = figure_lacks(job, e, "the file has none");
+    if (rc != 0) {
+        return rc;
     }
-    if (rc == 0) {
-        group_finish(g);
-        qsort(g->items, (size_t)g->n, sizeof g->items[0], compare_groups);
+    if (g->n == 0) {
+        return figure_lacks(job, e, "the file has none");
     }
-    return rc;
+    group_finish(g);
+    qsort(g->items, (size_t)g->n, sizeof g->items[0], compare_groups);
+    return 0;
 }
 
 /* --- The picture ------------------------------------------------------------------------------ */

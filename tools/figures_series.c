@@ -164,7 +164,8 @@ static void write_range(const struct columns *s, const struct columns *panel, FI
     for (int64_t c = panel->first; c <= panel->last; c++) {
         occupied += columns_at(panel, c)->occupied;
     }
-    int64_t pause_ms = 4 * (panel->to_ms - panel->from_ms + panel->width_ms) / occupied;
+    int64_t pause_ms =
+        4 * (panel->to_ms - panel->from_ms + panel->width_ms) / (occupied > 0 ? occupied : 1);
     int64_t last_ms = 0;
     bool begun = false;
     for (int64_t c = s->first; c <= s->last; c++) {

@@ -133,7 +133,7 @@ static int read_call(int argc, char **argv, struct figures_call *call)
         return call_wrong(argv[0], "it takes one result file; write 'willmsim figures DB --out "
                                    "DIR'");
     }
-    if (call->out == NULL || call->out[0] == '\0') {
+    if (call->out[0] == '\0') {
         return call_wrong(argv[0], "--out is missing; write --out DIR, the folder for the figures");
     }
     call->db = argv[optind];
@@ -324,29 +324,31 @@ static int draw_all(const struct figures_call *call, const struct figure_job *te
     return status;
 }
 
-static int figures_run(const struct figures_call *call, struct figure_job *job, struct err *e)
+static int figures_run(const struct figures_call *call, const struct figure_job *sources,
+                       struct err *e)
 {
+    struct figure_job job = *sources;
     struct text heading = {0}, normal_heading = {0};
     int64_t incomplete = 0, normal_incomplete = 0;
     const char *normal_origin = NULL;
-    int rc = figure_origin(job->source.store, &job->origin, e);
-    rc = rc != 0 ? rc : heading_make(&job->source, job->origin, &heading, &incomplete, e);
-    if (rc == 0 && job->normal.store != NULL) {
-        rc = figure_origin(job->normal.store, &normal_origin, e);
-        rc = rc != 0 ? rc
-                     : heading_make(&job->normal, normal_origin, &normal_heading,
-                                    &normal_incomplete, e);
+    int rc = figure_origin(job.source.store, &job.origin, e);
+    rc = rc != 0 ? rc : heading_make(&job.source, job.origin, &heading, &incomplete, e);
+    if (rc == 0 && job.normal.store != NULL) {
+        rc = figure_origin(job.normal.store, &normal_origin, e);
+        rc = rc != 0
+                 ? rc
+                 : heading_make(&job.normal, normal_origin, &normal_heading, &normal_incomplete, e);
     }
     rc = rc != 0 ? rc : gnuplot_check(e);
     rc = rc != 0 ? rc : folder_make(call->out, e);
     if (rc != 0) {
         return call_fail(e);
     }
-    job->heading = heading.chars;
-    job->normal_heading = normal_heading.chars;
+    job.heading = heading.chars;
+    job.normal_heading = normal_heading.chars;
     struct figure_drawn drawn[FIGURES_MAX] = {0};
     int n = 0, made = 0;
-    int status = draw_all(call, job, drawn, &n, e);
+    int status = draw_all(call, &job, drawn, &n, e);
     for (int i = 0; i < n; i++) {
         made += drawn[i].path != NULL;
     }
@@ -358,7 +360,7 @@ static int figures_run(const struct figures_call *call, struct figure_job *job, 
     bool reported = false;
     if (call->report && (e->code == 0 || e->code == ERR_CHECK) && made > 0) {
         snprintf(report, sizeof report, "%s/report.html", call->out);
-        rc = figure_report(job, drawn, (size_t)n, report, e);
+        rc = figure_report(&job, drawn, (size_t)n, report, e);
         reported = rc == 0;
         status = rc != 0 ? call_fail(e) : status;
         if (reported && !call->json) {
@@ -366,7 +368,7 @@ static int figures_run(const struct figures_call *call, struct figure_job *job, 
         }
     }
     if (call->json && (e->code == 0 || e->code == ERR_CHECK)) {
-        print_json(call, job->origin, drawn, n, reported ? report : NULL);
+        print_json(call, job.origin, drawn, n, reported ? report : NULL);
     }
     for (int i = 0; i < n; i++) {
         free(drawn[i].path);
@@ -396,7 +398,7 @@ static int published_load(struct targets *targets, struct err *e)
 
 int verb_figures(int argc, char **argv)
 {
-    struct figures_call call = {.all = true};
+    struct figures_call call = {.all = true, .out = ""};
     int status = read_call(argc, argv, &call);
     if (status >= 0) {
         return status;
