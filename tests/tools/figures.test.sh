@@ -137,7 +137,7 @@ same figures-names-status 0 "$rc"
 same figures-names-owned 0 "$(find "$tmp" -name owned | wc -l)"
 same figures-names-drawn 9 "$(find "$tmp/g's \$x" -name '*.svg' | wc -l)"
 same figures-names-report 0 "$(grep -c '<script>\|</pre><i>' "$tmp/g's \$x/report.html")"
-holds figures-names-label grep -q '@x grep -q '@x &lt;b&gt;'lt;b' "$tmp/g's \$x/figure-8.svg"
+holds figures-names-label grep -q '@x &lt;b' "$tmp/g's \$x/figure-8.svg"
 
 # --- Wrong calls -------------------------------------------------------------------------------
 refused figures-no-file 2 'cannot be read' figures "$tmp/nothing.sqlite" --out "$tmp/h"
