@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "datasets/summary_read.h"
 #include "datasets/values.h"
 
@@ -278,15 +279,25 @@ void summary_free(struct summary *sum)
     *sum = (struct summary){0};
 }
 
-int summary_by(struct store *s, enum summary_by by, const struct summary_options *o,
-               struct summary_groups *out, struct err *e)
+int summary_by_keys(struct store *s, const enum summary_by *by, size_t n,
+                    const struct summary_options *o, struct summary_groups *out, struct err *e)
 {
-    *out = (struct summary_groups){.by = by};
+    *out = (struct summary_groups){.by = by[0]};
     struct reading r = reading_of(s, o, &out->arena, e);
     struct reading_runs runs;
+    struct text choice = {0}, words = {0};
+    for (size_t i = 0; i < n; i++) {
+        const char *comma = i > 0 ? "," : "";
+        /* No key, NULL or empty, makes the combination NULL: no group. */
+        text_add(&choice, "%snullif(%s, '')", i > 0 ? " || ',' || " : "",
+                 reading_choice_sql(by[i]));
+        text_add(&words, "%s%s", comma,
+                 by[i] == SUMMARY_BY_ALL ? "all" : summary_by_words[by[i] - SUMMARY_BY_SLICE]);
+    }
+    snprintf(out->by_text, sizeof out->by_text, "%.63s", words.chars);
     int code = reading_runs(&r, &runs);
     code = code != 0 ? code : reading_radio(&r);
-    code = code != 0 ? code : reading_requests(&r, reading_choice_sql(by));
+    code = code != 0 ? code : reading_requests(&r, choice.chars);
     code = code != 0 ? code : groups_reduce(&r, &out->groups, &out->n_groups);
     reading_free(&r);
     if (code != 0) {
@@ -297,6 +308,12 @@ int summary_by(struct store *s, enum summary_by by, const struct summary_options
     out->incomplete_runs = runs.incomplete;
     definition_write(o, out->definition, sizeof out->definition);
     return 0;
+}
+
+int summary_by(struct store *s, enum summary_by by, const struct summary_options *o,
+               struct summary_groups *out, struct err *e)
+{
+    return summary_by_keys(s, &by, 1, o, out, e);
 }
 
 void summary_groups_free(struct summary_groups *g)

@@ -147,8 +147,11 @@ enum summary_by {
 /* The words of --by in that order from SUMMARY_BY_SLICE on ("slice", ...), NULL-terminated. */
 extern const char *const summary_by_words[];
 
+enum { SUMMARY_KEYS_MAX = 5 }; /* that --by may name, each once */
+
 struct summary_groups {
-    enum summary_by by;
+    enum summary_by by; /* the first key */
+    char by_text[64];   /* all of them, "slice,resolution" */
     int64_t runs, incomplete_runs;
     struct summary_group *groups; /* natural order of the key: R2 before R10 */
     size_t n_groups;
@@ -160,6 +163,11 @@ struct summary_groups {
  * group "all". */
 int summary_by(struct store *s, enum summary_by by, const struct summary_options *o,
                struct summary_groups *out, struct err *e);
+
+/* The same by several keys: a group per combination that occurs, its key "1221,R1". n from 1 to
+ * SUMMARY_KEYS_MAX, none SUMMARY_BY_ALL unless it is alone. */
+int summary_by_keys(struct store *s, const enum summary_by *by, size_t n,
+                    const struct summary_options *o, struct summary_groups *out, struct err *e);
 void summary_groups_free(struct summary_groups *g);
 void summary_groups_print_json(const struct summary_groups *g, FILE *out);
 void summary_groups_print_table(const struct summary_groups *g, FILE *out);

@@ -214,8 +214,15 @@ struct scenario_waypoint {
     double speed_min_mps, speed_max_mps, pause_s;
 };
 
+/* A value that decides the result and that nobody published. For the reader: the run takes no
+ * notice. */
+struct scenario_assumed {
+    const char *key, *why, *plausible;
+};
+
 struct scenario {
     const char *name, *description;
+    struct json_list assumed; /* struct scenario_assumed */
     int64_t seed;
     double duration_s, drain_s;
     struct scenario_engine engine;
