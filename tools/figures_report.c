@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
 #include "datasets/summary.h"
 #include "datasets/targets.h"
 #include "tools/figures.h"
@@ -49,25 +50,26 @@ int figure_read(const char *path, char **text, struct err *e)
 
 /* --- HTML ------------------------------------------------------------------------------------- */
 
+/* As text or within double quotes; what is no UTF-8 or no letter becomes '?'. */
 static void escape(FILE *out, const char *text)
 {
-    for (const char *c = text; *c != '\0'; c++) {
-        switch (*c) {
-        case '&':
+    const unsigned char *c = (const unsigned char *)text;
+    while (*c != '\0') {
+        size_t bytes = utf8_sequence(c, strnlen((const char *)c, UTF8_LONGEST));
+        if (bytes == 0 || (*c < 0x20 && *c != '\n' && *c != '\t') || *c == 0x7f) {
+            fputc('?', out);
+        } else if (*c == '&') {
             fputs("&amp;", out);
-            break;
-        case '<':
+        } else if (*c == '<') {
             fputs("&lt;", out);
-            break;
-        case '>':
+        } else if (*c == '>') {
             fputs("&gt;", out);
-            break;
-        case '"':
+        } else if (*c == '"') {
             fputs("&quot;", out);
-            break;
-        default:
-            fputc(*c, out);
+        } else {
+            fwrite(c, 1, bytes, out);
         }
+        c += bytes > 0 ? bytes : 1;
     }
 }
 

@@ -366,7 +366,7 @@ static void write_slices(const struct readings *r, struct layout *layout, struct
     if (r->n_slices == 0) {
         return;
     }
-    char block[16], count[32];
+    char block[32], count[32];
     for (int i = 0; i < r->n_slices; i++) {
         snprintf(block, sizeof block, "slice%d", i);
         write_series(r, block, &r->slices[i].columns, whole, page->script);

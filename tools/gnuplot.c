@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 const char *const gnuplot_format_words[] = {"svg", "png", "pdf", NULL};
 
 /* What gnuplot may know of our environment: where programs, fonts and temporary files are, and
@@ -119,20 +121,26 @@ void gnuplot_terminal(FILE *script, enum gnuplot_format format, const char *name
 void gnuplot_quote(FILE *script, const char *text)
 {
     /* Within double quotes gnuplot knows backslashes, `commands` and @macros. Every byte that is
-     * no plain letter is written as its octal number, which is nothing but that byte. */
+     * no plain letter is written as its octal number, which is nothing but that byte. Broken UTF-8
+     * and control characters would break an SVG. */
+    const unsigned char *c = (const unsigned char *)text;
     fputc('"', script);
-    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
+    while (*c != '\0') {
+        size_t bytes = utf8_sequence(c, strnlen((const char *)c, UTF8_LONGEST));
         bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
                      (*c >= '0' && *c <= '9') || strchr(" .,:;=+-_/()<>", *c) != NULL;
         if (*c == '\n') {
             fputs("\\n", script);
         } else if (plain) {
             fputc(*c, script);
-        } else if (*c < 0x20 || *c == 0x7f) {
+        } else if (bytes == 0 || *c < 0x20 || *c == 0x7f) {
             fputc('?', script);
         } else {
-            fprintf(script, "\\%03o", *c);
+            for (size_t i = 0; i < bytes; i++) {
+                fprintf(script, "\\%03o", c[i]);
+            }
         }
+        c += bytes > 0 ? bytes : 1;
     }
     fputc('"', script);
 }

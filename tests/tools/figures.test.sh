@@ -137,6 +137,16 @@ same figures-names-status 0 "$rc"
 same figures-names-owned 0 "$(find "$tmp" -name owned | wc -l)"
 same figures-names-drawn 9 "$(find "$tmp/g's \$x" -name '*.svg' | wc -l)"
 same figures-names-report 0 "$(grep -c '<script>\|</pre><i>' "$tmp/g's \$x/report.html")"
+# Bytes that are no UTF-8, and a name that is cut within a letter.
+sqlite3 "$tmp/names.sqlite" "UPDATE runs SET scenario = 'a' || replace(hex(zeroblob(60)), '00', 'ä');
+    UPDATE requests SET slice_id = CAST(x'61ff62' AS TEXT) WHERE slice_id = '1222'"
+call figures "$tmp/names.sqlite" --fig 8 --out "$tmp/u" --report
+if iconv -f utf-8 -t utf-8 "$tmp/u/figure-8.svg" "$tmp/u/report.html" >/dev/null 2>&1; then
+    ok figures-utf8
+else
+    not_ok figures-utf8
+fi
+holds figures-utf8-replaced grep -q 'a?b' "$tmp/u/figure-8.svg"
 holds figures-names-label grep -q '@x &lt;b' "$tmp/g's \$x/figure-8.svg"
 
 # --- Wrong calls -------------------------------------------------------------------------------
