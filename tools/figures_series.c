@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/units.h"
-#include "datasets/columns.h"
+#include "datasets/thin.h"
 #include "tools/figures.h"
 #include "tools/gnuplot.h"
 
@@ -44,19 +44,19 @@ enum { NORMAL, ENABLED, WHOLE }; /* series of the upper panels */
 
 struct slice_series {
     char name[NAME_BYTES];
-    struct columns columns;
+    struct thin columns;
 };
 
 struct readings {
     const struct kind *kind;
-    struct columns whole[WHOLE];
+    struct thin whole[WHOLE];
     struct slice_series slices[SLICES_MAX];
     int n_slices;
 };
 
-static int series_make(const struct kind *kind, struct columns *s, struct err *e)
+static int series_make(const struct kind *kind, struct thin *s, struct err *e)
 {
-    return columns_make(s, kind->level_height > 0, kind->level_height)
+    return thin_make(s, kind->level_height > 0, kind->level_height)
                ? 0
                : err_memory(e, "drawing a series");
 }
@@ -91,7 +91,7 @@ static int row_add(const struct figure_job *job, struct readings *r, bool only_n
         return 0;
     }
     if (slice == NULL || slice[0] == '\0') {
-        columns_add(&r->whole[NORMAL], t_ms, value);
+        thin_add(&r->whole[NORMAL], t_ms, value);
         return 0;
     }
     if (only_normal) {
@@ -100,8 +100,8 @@ static int row_add(const struct figure_job *job, struct readings *r, bool only_n
     struct slice_series *series = NULL;
     int rc = slice_find(job, r, slice, &series, e);
     if (rc == 0) {
-        columns_add(&r->whole[ENABLED], t_ms, value);
-        columns_add(&series->columns, t_ms, value);
+        thin_add(&r->whole[ENABLED], t_ms, value);
+        thin_add(&series->columns, t_ms, value);
     }
     return rc;
 }
@@ -158,18 +158,18 @@ static double seconds(int64_t ms, int64_t from_ms)
 
 /* Least and greatest value of each column, as one line; it is broken where the series pauses for
  * longer than four times the spacing of the panel's columns. */
-static void write_range(const struct columns *s, const struct columns *panel, FILE *out)
+static void write_range(const struct thin *s, const struct thin *panel, FILE *out)
 {
     int64_t occupied = 0;
     for (int64_t c = panel->first; c <= panel->last; c++) {
-        occupied += columns_at(panel, c)->occupied;
+        occupied += thin_at(panel, c)->occupied;
     }
     int64_t pause_ms =
         4 * (panel->to_ms - panel->from_ms + panel->width_ms) / (occupied > 0 ? occupied : 1);
     int64_t last_ms = 0;
     bool begun = false;
     for (int64_t c = s->first; c <= s->last; c++) {
-        const struct column *column = columns_at(s, c);
+        const struct thin_column *column = thin_at(s, c);
         if (!column->occupied) {
             continue;
         }
@@ -190,14 +190,14 @@ static void write_range(const struct columns *s, const struct columns *panel, FI
 
 /* Which values occurred, as dashes as long as columns in a row had them, but no shorter than can be
  * seen: middle, value, begin and end in s. */
-static void write_points(const struct columns *s, const struct columns *panel, FILE *out)
+static void write_points(const struct thin *s, const struct thin *panel, FILE *out)
 {
     double end_s = seconds(panel->to_ms, panel->from_ms);
-    for (int level = 0; level < COLUMNS_LEVELS; level++) {
+    for (int level = 0; level < THIN_LEVELS; level++) {
         for (int64_t c = s->first; c <= s->last; c++) {
-            double value = columns_level(s, c, level);
+            double value = thin_level(s, c, level);
             int64_t begin = c;
-            while (!isnan(value) && c < s->last && columns_level(s, c + 1, level) == value) {
+            while (!isnan(value) && c < s->last && thin_level(s, c + 1, level) == value) {
                 c++;
             }
             if (!isnan(value)) {
@@ -211,8 +211,8 @@ static void write_points(const struct columns *s, const struct columns *panel, F
     }
 }
 
-static void write_series(const struct readings *r, const char *block, const struct columns *s,
-                         const struct columns *panel, FILE *out)
+static void write_series(const struct readings *r, const char *block, const struct thin *s,
+                         const struct thin *panel, FILE *out)
 {
     fprintf(out, "$%s << EOD\n", block);
     if (r->kind->level_height > 0) {
@@ -237,7 +237,7 @@ struct panel {
     double low, high; /* of the axis */
 };
 
-static void panel_begin(struct layout *layout, const struct readings *r, const struct columns *s,
+static void panel_begin(struct layout *layout, const struct readings *r, const struct thin *s,
                         struct panel *p, FILE *out)
 {
     static const double top = 0.86, bottom = 0.09, between = 0.085;
@@ -287,11 +287,11 @@ static void plot_series(const struct readings *r, const struct panel *p, const c
 }
 
 /* Number, mean, deviation, least and greatest, as the paper notes them in its panels. */
-static void describe(const char *word, const struct columns *s, struct text *out)
+static void describe(const char *word, const struct thin *s, struct text *out)
 {
     char count[32];
     text_add(out, "%s: n = %s, mean %.5g, std %.4g, min %.5g, max %.5g", word,
-             figure_count(s->n, count), s->mean, columns_std(s), s->min, s->max);
+             figure_count(s->n, count), s->mean, thin_std(s), s->min, s->max);
 }
 
 /* Mean and deviation that were published, as a band behind the line. */
@@ -335,7 +335,7 @@ static void write_whole(const struct figure_job *job, const struct readings *r, 
 {
     static const char *const blocks[WHOLE] = {"normal", "enabled"};
     static const char *const whole_colours[WHOLE] = {"#555555", FIGURE_BLUE};
-    const struct columns *s = &r->whole[which];
+    const struct thin *s = &r->whole[which];
     struct panel p = {0};
     if (s->n == 0) {
         return;
@@ -361,7 +361,7 @@ static void write_whole(const struct figure_job *job, const struct readings *r, 
 
 static void write_slices(const struct readings *r, struct layout *layout, struct figure_page *page)
 {
-    const struct columns *whole = &r->whole[ENABLED];
+    const struct thin *whole = &r->whole[ENABLED];
     struct panel p = {0};
     if (r->n_slices == 0) {
         return;
@@ -375,7 +375,7 @@ static void write_slices(const struct readings *r, struct layout *layout, struct
     panel_begin(layout, r, whole, &p, page->script);
     fputs("plot ", page->script);
     for (int i = 0; i < r->n_slices; i++) {
-        const struct columns *s = &r->slices[i].columns;
+        const struct thin *s = &r->slices[i].columns;
         struct text name = {0};
         text_add(&name, "%s: n = %s, mean %.4g", r->slices[i].name, figure_count(s->n, count),
                  s->mean);
@@ -418,10 +418,10 @@ int figure_series_write(const struct figure_job *job, struct figure_page *page, 
         fputs("unset multiplot\n", page->script);
     }
     for (int i = 0; i < WHOLE; i++) {
-        columns_free(&r->whole[i]);
+        thin_free(&r->whole[i]);
     }
     for (int i = 0; i < SLICES_MAX; i++) {
-        columns_free(&r->slices[i].columns);
+        thin_free(&r->slices[i].columns);
     }
     free(r);
     return rc;

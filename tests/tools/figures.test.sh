@@ -1,7 +1,7 @@
 #!/bin/sh
 # willmsim figures: every figure from a small store, with the labels, counts and published bands that
 # belong to it; the same bytes twice; what a store lacks; names that are no good for a script; the
-# report; wrong calls. Which points a series is reduced to is pinned in tests/datasets/columns.c.
+# report; wrong calls. Which points a series is reduced to is pinned in tests/datasets/thin.c.
 . tests/tools/lib.sh
 
 call list figures --json

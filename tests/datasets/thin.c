@@ -1,4 +1,4 @@
-/* Pins invariants C1 to C3 of datasets/columns.h against a naive reduction: points of many columns,
+/* Pins invariants C1 to C3 of datasets/thin.h against a naive reduction: points of many columns,
  * forwards, backwards and shuffled, around time 0 and in 2025, as ranges and as levels; mean and
  * deviation; a single point. Does not pin what pictures make of them (tests/tools/figures.test.sh).
  */
@@ -12,7 +12,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "datasets/columns.h"
+#include "datasets/thin.h"
 
 enum { POINTS = 50000 };
 
@@ -56,25 +56,25 @@ static int64_t floor_div(int64_t a, int64_t b)
 }
 
 /* C2 and C3: every column is what its points say. */
-static void assert_reduced(const struct columns *s, const struct point *p)
+static void assert_reduced(const struct thin *s, const struct point *p)
 {
-    double min[COLUMNS_MAX], max[COLUMNS_MAX];
-    assert_true(s->last - s->first < COLUMNS_MAX);
+    double min[THIN_COLUMNS], max[THIN_COLUMNS];
+    assert_true(s->last - s->first < THIN_COLUMNS);
     /* The next narrower would not do. */
     assert_true(floor_div(s->to_ms, s->width_ms / 2) - floor_div(s->from_ms, s->width_ms / 2) >=
-                COLUMNS_MAX);
-    for (int i = 0; i < COLUMNS_MAX; i++) {
+                THIN_COLUMNS);
+    for (int i = 0; i < THIN_COLUMNS; i++) {
         min[i] = INFINITY;
         max[i] = -INFINITY;
     }
     for (int i = 0; i < POINTS; i++) {
         int64_t c = floor_div(p[i].t_ms, s->width_ms) - s->first;
-        assert_in_range(c, 0, COLUMNS_MAX - 1);
+        assert_in_range(c, 0, THIN_COLUMNS - 1);
         min[c] = fmin(min[c], p[i].value);
         max[c] = fmax(max[c], p[i].value);
     }
     for (int64_t c = s->first; c <= s->last; c++) {
-        const struct column *column = columns_at(s, c);
+        const struct thin_column *column = thin_at(s, c);
         assert_int_equal(column->occupied, isfinite(min[c - s->first]));
         if (column->occupied) {
             assert_true(column->min == min[c - s->first]);
@@ -83,11 +83,11 @@ static void assert_reduced(const struct columns *s, const struct point *p)
     }
 }
 
-static void fill(struct columns *s, const struct point *p, bool levels)
+static void fill(struct thin *s, const struct point *p, bool levels)
 {
-    assert_true(columns_make(s, levels, 1));
+    assert_true(thin_make(s, levels, 1));
     for (int i = 0; i < POINTS; i++) {
-        columns_add(s, p[i].t_ms, p[i].value);
+        thin_add(s, p[i].t_ms, p[i].value);
     }
 }
 
@@ -97,7 +97,7 @@ static void test_ranges(void **state)
     static const int64_t from[] = {0, -123456, 1741189675147};
     for (size_t i = 0; i < sizeof from / sizeof from[0]; i++) {
         struct point *p = points_make(from[i], 3000000);
-        struct columns forwards, shuffled;
+        struct thin forwards, shuffled;
         fill(&forwards, p, false);
         assert_reduced(&forwards, p);
         shuffle(p);
@@ -108,8 +108,8 @@ static void test_ranges(void **state)
         assert_int_equal(forwards.first, shuffled.first);
         assert_int_equal(forwards.n, POINTS);
         assert_int_equal(shuffled.from_ms, from[i]);
-        columns_free(&forwards);
-        columns_free(&shuffled);
+        thin_free(&forwards);
+        thin_free(&shuffled);
         free(p);
     }
 }
@@ -119,10 +119,10 @@ static void test_levels(void **state)
 {
     (void)state;
     struct point *p = points_make(1741189675147, 3000000);
-    struct columns s, shuffled;
+    struct thin s, shuffled;
     fill(&s, p, true);
     assert_true(s.level_height == 8); /* values up to 999 in 128 levels */
-    static double most[COLUMNS_MAX][COLUMNS_LEVELS];
+    static double most[THIN_COLUMNS][THIN_LEVELS];
     for (int i = 0; i < POINTS; i++) {
         int64_t c = floor_div(p[i].t_ms, s.width_ms) - s.first;
         double *cell = &most[c][(int)(p[i].value / 8)];
@@ -132,8 +132,8 @@ static void test_levels(void **state)
     fill(&shuffled, p, true);
     int occupied = 0;
     for (int64_t c = s.first; c <= s.last; c++) {
-        for (int level = 0; level < COLUMNS_LEVELS; level++) {
-            double shown = columns_level(&s, c, level), again = columns_level(&shuffled, c, level);
+        for (int level = 0; level < THIN_LEVELS; level++) {
+            double shown = thin_level(&s, c, level), again = thin_level(&shuffled, c, level);
             double wanted = most[c - s.first][level];
             assert_true(wanted > 0 ? shown == wanted - 1 : isnan(shown));
             assert_true(isnan(shown) ? isnan(again) : shown == again);
@@ -141,33 +141,33 @@ static void test_levels(void **state)
         }
     }
     assert_true(occupied > 10000);
-    columns_free(&s);
-    columns_free(&shuffled);
+    thin_free(&s);
+    thin_free(&shuffled);
     free(p);
 }
 
 static void test_statistics(void **state)
 {
     (void)state;
-    struct columns s;
-    assert_true(columns_make(&s, true, 1));
-    assert_true(isnan(columns_std(&s)));
-    columns_add(&s, 7, 4);
-    assert_true(s.mean == 4 && columns_std(&s) == 0);
+    struct thin s;
+    assert_true(thin_make(&s, true, 1));
+    assert_true(isnan(thin_std(&s)));
+    thin_add(&s, 7, 4);
+    assert_true(s.mean == 4 && thin_std(&s) == 0);
     assert_true(s.first == 7 && s.last == 7 && s.width_ms == 1);
-    columns_add(&s, 8, 8);
-    assert_true(s.mean == 6 && columns_std(&s) == 2 && s.min == 4 && s.max == 8);
-    columns_add(&s, 9, -3); /* a level below 0 is level 0 */
-    assert_true(columns_level(&s, 9, 0) == 0 && s.min == -3);
-    columns_free(&s);
+    thin_add(&s, 8, 8);
+    assert_true(s.mean == 6 && thin_std(&s) == 2 && s.min == 4 && s.max == 8);
+    thin_add(&s, 9, -3); /* a level below 0 is level 0 */
+    assert_true(thin_level(&s, 9, 0) == 0 && s.min == -3);
+    thin_free(&s);
 }
 
-int test_columns(void)
+int test_thin(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_levels),
         cmocka_unit_test(test_statistics),
     };
-    return cmocka_run_group_tests_name("columns", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("thin", tests, NULL, NULL);
 }
