@@ -85,8 +85,9 @@ int figure_rows_end(const struct figure_source *source, sqlite3_stmt *row, int s
 
 int figure_origin(struct store *s, const char **origin, struct err *e)
 {
-    static const char sql[] = "SELECT count(*), count(*) FILTER (WHERE version LIKE 'import%') "
-                              "FROM runs";
+    static const char sql[] =
+        "SELECT count(*), count(*) FILTER (WHERE scenario LIKE 'measured: %' OR "
+        "(version LIKE 'import%' AND scenario NOT LIKE 'simulated: %')) FROM runs";
     struct figure_source source = {.store = s};
     sqlite3_stmt *row = NULL;
     int rc = figure_prepare(&source, sql, &row, e);

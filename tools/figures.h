@@ -100,7 +100,8 @@ void figure_style(FILE *script);
 bool figure_published(const struct figure_job *job, const char *id, struct figure_band *band);
 
 /* Is the file measured, simulated, or both? The only place that decides it: a run that `import`
- * wrote has a version that begins with "import". */
+ * wrote has a scenario that begins with "measured: ", or with "simulated: " where the rows it read
+ * say so, or a version that begins with "import"; every other run is simulated. */
 int figure_origin(struct store *s, const char **origin, struct err *e);
 
 /* "12 345" with thin groups, for labels. Returns `out`. */

@@ -160,6 +160,11 @@ static int heading_make(const struct figure_source *source, const char *origin,
         const char *scenario = (const char *)sqlite3_column_text(row, 3);
         int64_t scenarios = sqlite3_column_int64(row, 2);
         text_add(heading, "%s: ", origin);
+        bool imported = scenario != NULL && (strncmp(scenario, "measured: ", 10) == 0 ||
+                                             strncmp(scenario, "simulated: ", 11) == 0);
+        if (imported) { /* the heading says it already */
+            scenario = strchr(scenario, ' ') + 1;
+        }
         if (scenarios > 1) {
             text_add(heading, "%" PRId64 " scenarios", scenarios);
         } else {
@@ -167,7 +172,7 @@ static int heading_make(const struct figure_source *source, const char *origin,
         }
         if (runs > 1) {
             text_add(heading, ", %" PRId64 " runs", runs);
-        } else if (strcmp(origin, "measured") != 0) {
+        } else if (!imported && strcmp(origin, "measured") != 0) {
             text_add(heading, ", seed %lld", (long long)sqlite3_column_int64(row, 5));
         }
         if (*incomplete > 0) {

@@ -113,7 +113,13 @@ same figures-report-alone 0 "$(grep -Ec "(src|href)=[\"'](http|/|\.)|<script|@im
 cp "$tmp/slices.sqlite" "$tmp/measured.sqlite"
 sqlite3 "$tmp/measured.sqlite" "UPDATE runs SET version = 'import 0.1.0', scenario = 'testbed'"
 call figures "$tmp/measured.sqlite" --fig 8 --out "$tmp/m"
-holds figures-measured grep -q 'measured: testbed; ' "$tmp/m/figure-8.svg"
+holds figures-measured grep -q '>measured: testbed; ' "$tmp/m/figure-8.svg"
+sqlite3 "$tmp/measured.sqlite" "UPDATE runs SET version = '0.1.0', scenario = 'measured: x.csv'"
+call figures "$tmp/measured.sqlite" --fig 8 --out "$tmp/m"
+holds figures-measured-label grep -q '>measured: x.csv; ' "$tmp/m/figure-8.svg"
+sqlite3 "$tmp/measured.sqlite" "UPDATE runs SET scenario = 'simulated: a twin'"
+call figures "$tmp/measured.sqlite" --fig 8 --out "$tmp/m"
+holds figures-simulated-label grep -q '>simulated: a twin; ' "$tmp/m/figure-8.svg"
 
 # --- What a store lacks ------------------------------------------------------------------------
 refused figures-lacks 1 'figure 8: needs completed requests with a slice; the file has none' \
