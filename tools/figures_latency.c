@@ -356,7 +356,8 @@ static void write_caption(const struct groups *g, const struct text *published,
                           struct text *caption)
 {
     char count[32];
-    text_add(caption, "%s requests in %d groups.", figure_count(g->requests, count), g->n);
+    text_add(caption, "%s requests in %d group%s.", figure_count(g->requests, count), g->n,
+             g->n == 1 ? "" : "s");
     for (int p = PART_UPLINK; p < PARTS; p++) {
         double lo = INFINITY, hi = -INFINITY;
         for (int i = 0; i < g->n; i++) {

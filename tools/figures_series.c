@@ -20,8 +20,11 @@ static const struct kind {
     double threshold;    /* dashed line: at or below it nothing but idle grants */
     const char *threshold_text;
 } kinds[] = {
+/* The 58 metrics hold a slice's limits, not its name: where the name is missing, the limit is it.
+ */
+#define SLICE "coalesce(slice_id, 'max ' || CAST(secondary_slice_max_pct AS INTEGER) || ' %')"
 #define RECORDS(value)                                                                             \
-    "SELECT slice_id, gnb_timestamp_ms, " value " FROM ran_records WHERE {run} AND " value         \
+    "SELECT " SLICE ", gnb_timestamp_ms, " value " FROM ran_records WHERE {run} AND " value        \
     " IS NOT NULL AND gnb_timestamp_ms BETWEEN -9007199254740992 AND 9007199254740992"
     /* An idle grant has 10 PRB, OpenAirInterface's min_grant_prb (docs/models/radio-mac.md). */
     [SERIES_PRB] = {RECORDS("ulsch_current_rbs"), "PRB", NULL, 1, 10, "basic data: 10 PRB or less"},

@@ -121,6 +121,10 @@ sqlite3 "$tmp/measured.sqlite" "UPDATE runs SET scenario = 'simulated: a twin'"
 call figures "$tmp/measured.sqlite" --fig 8 --out "$tmp/m"
 holds figures-simulated-label grep -q '>simulated: a twin; ' "$tmp/m/figure-8.svg"
 
+sqlite3 "$tmp/measured.sqlite" "UPDATE ran_records SET slice_id = NULL"
+call figures "$tmp/measured.sqlite" --fig 9 --out "$tmp/m"
+holds figures-slice-by-limit grep -q '>max 30 %: n = ' "$tmp/m/figure-9.svg"
+
 # --- What a store lacks ------------------------------------------------------------------------
 refused figures-lacks 1 'figure 8: needs completed requests with a slice; the file has none' \
     figures "$tmp/normal.sqlite" --fig 8 --out "$tmp/e"
