@@ -154,7 +154,7 @@ static int share_add(struct comparing *c, enum summary_by by, const char *key,
         c->shares_room = room;
     }
     const char *copy = arena_strdup(&out->arena, key);
-    struct share_difference of[SHARE_PARTS];
+    struct share_difference of[SHARE_PARTS] = {0};
     int rc = copy == NULL ? no_memory(c)
                           : share_compare(&samples[0], &samples[1], BOOTSTRAP_SEED, of, c->err);
     for (int p = 0; rc == 0 && p < SHARE_PARTS; p++) {
@@ -365,7 +365,7 @@ static int compare_bursts(struct comparing *c)
 int compare_stores(struct store *a, struct store *b, struct compare *out, struct err *e)
 {
     *out = (struct compare){0};
-    struct err own;
+    struct err own = {0};
     struct comparing c = {.stores = {a, b}, .out = out, .err = e != NULL ? e : &own};
     out->metrics = arena_array(&out->arena, METRICS_MAX, sizeof *out->metrics);
     out->series = arena_array(&out->arena, SERIES_MAX, sizeof *out->series);

@@ -93,8 +93,28 @@ static int64_t query_int(struct measuring *m, const char *sql)
     return value;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 /* --- What a target applies to ------------------------------------------------------------------
  */
+
+/* How many slices ran_records name, counted once for all targets that ask alike; -1: unreadable. */
+static int64_t slices_count(struct measuring *m)
+{
+    struct target_cache *c = m->cache;
+    if (!c->has_slices || !same_text(c->slices_scenario, m->applies->scenario)) {
+        char sql[sizeof m->runs + 128];
+        snprintf(sql, sizeof sql, "SELECT count(DISTINCT slice_id) FROM ran_records WHERE 1%s",
+                 m->runs);
+        c->slices = query_int(m, sql);
+        c->slices_scenario = m->applies->scenario;
+        c->has_slices = c->slices >= 0;
+    }
+    return c->slices;
+}
 
 static int applies(struct measuring *m)
 {
@@ -113,9 +133,7 @@ static int applies(struct measuring *m)
         }
     }
     if (a->min_slices > 0 || a->max_slices < SLICES_ANY) {
-        snprintf(sql, sizeof sql, "SELECT count(DISTINCT slice_id) FROM ran_records WHERE 1%s",
-                 m->runs);
-        int64_t slices = query_int(m, sql);
+        int64_t slices = slices_count(m);
         if (slices < 0) {
             return read_failed(m);
         }
@@ -143,11 +161,6 @@ static int applies(struct measuring *m)
 
 /* --- Requests ----------------------------------------------------------------------------------
  */
-
-static bool same_text(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
 
 /* The groups of the summary, read once for all targets that ask alike; NULL: see `rc`. */
 static const struct summary_groups *summary_groups_of(struct measuring *m, enum summary_by by,
@@ -202,19 +215,23 @@ static const struct summary_stat *stat_of(const struct summary_group *g, int qua
     return stats[quantity];
 }
 
-static int measure_requests(struct measuring *m, const struct measure_share *share,
-                            const struct measure_request *request)
+/* A part's share, or with `is_share` false a statistic of a quantity. */
+struct of_requests {
+    bool is_share;
+    int by, part, quantity, statistic;
+};
+
+static int measure_requests(struct measuring *m, const struct of_requests *of)
 {
     int rc = 0;
-    enum summary_by by = (enum summary_by)(share != NULL ? share->by : request->by);
-    const struct summary_groups *groups = summary_groups_of(m, by, &rc);
+    const struct summary_groups *groups = summary_groups_of(m, (enum summary_by)of->by, &rc);
     if (groups == NULL) {
         return rc;
     }
     for (size_t i = 0; i < groups->n_groups; i++) {
         const struct summary_group *g = &groups->groups[i];
-        const struct summary_stat *stat = share != NULL ? NULL : stat_of(g, request->quantity);
-        int64_t n = stat != NULL ? stat->n : g->n;
+        const struct summary_stat *stat = stat_of(g, of->quantity);
+        int64_t n = of->is_share ? g->n : stat->n;
         if (!group_wanted(m, g->key, n)) {
             continue;
         }
@@ -225,7 +242,7 @@ static int measure_requests(struct measuring *m, const struct measure_share *sha
         out->parts[PART_UPLINK] = g->share_pct.uplink;
         out->parts[PART_DOWNLINK] = g->share_pct.downlink;
         out->parts[PART_INFERENCE] = g->share_pct.inference;
-        out->value = share != NULL ? out->parts[share->part] : stat_value(stat, request->statistic);
+        out->value = of->is_share ? out->parts[of->part] : stat_value(stat, of->statistic);
     }
     if (groups->n_groups == 0) {
         say_why(m, "no completed request%s%s", m->applies->mode != NULL ? " of mode " : "",
@@ -496,12 +513,20 @@ int target_measure(struct store *s, struct target_cache *c, struct target_result
     if (rc != 0 || r->why[0] != '\0') {
         return rc;
     }
+    const struct measure_share *share = t->measure.options;
+    const struct measure_request *request = t->measure.options;
+    struct of_requests of = {.is_share = t->measure.index == TARGET_SHARE};
     switch ((enum target_measure)t->measure.index) {
     case TARGET_SHARE:
-        rc = measure_requests(&m, t->measure.options, NULL);
+        of.by = share->by;
+        of.part = share->part;
+        rc = measure_requests(&m, &of);
         break;
     case TARGET_REQUEST:
-        rc = measure_requests(&m, NULL, t->measure.options);
+        of.by = request->by;
+        of.quantity = request->quantity;
+        of.statistic = request->statistic;
+        rc = measure_requests(&m, &of);
         break;
     case TARGET_RECORD:
         rc = measure_record(&m, t->measure.options);

@@ -78,6 +78,9 @@ struct target_cache {
     } * summaries;
     struct bursts_table bursts[2]; /* whole series; by slice */
     bool has_bursts[2];
+    const char *slices_scenario; /* the pattern that `slices` were counted under */
+    int64_t slices;
+    bool has_slices;
 };
 void target_cache_free(struct target_cache *c);
 

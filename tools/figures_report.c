@@ -241,7 +241,9 @@ static int summary_write(const struct figure_job *job, FILE *out, struct err *e)
     }
     fputs("<h2>Summary</h2>\n", out);
     table_begin(out, "Latency of completed requests, ms: means and shares of the end-to-end time",
-                "group|n|uplink|%|inference|%|downlink|%|end to end|p50|p95|p99", false);
+                "group|n|uplink|uplink %|inference|inference %|downlink|downlink %|end to end|"
+                "end to end p50|p95|p99",
+                false);
     for (size_t i = 0; i < sum.n_groups; i++) {
         const struct summary_group *g = &sum.groups[i];
         latency_row(out, g->key, g->n, &g->latency_ms, &g->share_pct);
@@ -392,6 +394,11 @@ static int page_write(const struct figure_job *job, const struct figure_drawn *d
     fprintf(out, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<main>\n<h1>", style);
     escape(out, job->heading);
     fputs("</h1>\n", out);
+    if (job->normal_heading[0] != '\0') {
+        fputs("<p>The panels \"normal\" are ", out);
+        escape(out, job->normal_heading);
+        fputs(".</p>\n", out);
+    }
     int rc = runs_write(job, out, e);
     rc = rc != 0 ? rc : summary_write(job, out, e);
     if (rc == 0) {
