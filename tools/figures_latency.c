@@ -91,7 +91,7 @@ static void group_finish(struct groups *g)
             squares += (v[i] - s->mean) * (v[i] - s->mean);
         }
         s->standard_error = n > 1 ? sqrt(squares / (double)(n - 1) / (double)n) : 0;
-        s->share_pct = e2e > 0 ? 100 * sum / e2e : NAN;
+        s->share_pct = 100 * sum / e2e; /* every request took time: groups_read() */
         qsort(v, n, sizeof *v, compare_doubles);
         s->p5 = quantile(v, n, 0.05);
         s->q1 = quantile(v, n, 0.25);
@@ -139,7 +139,9 @@ static void group_add_size(struct group *group, const char *size)
     }
 }
 
-/* Columns: key, picture, born, server_in, last_token, done. Rows of a key are neighbours. */
+/* Columns: key, picture, and since birth: server_in, last_token, done. Rows of a key are
+ * neighbours. (SQLite takes the differences: where they leave 64 bits it goes on with a real
+ * number.) */
 static int row_add(const struct figure_job *job, struct groups *g, sqlite3_stmt *row, struct err *e)
 {
     const char *key = (const char *)sqlite3_column_text(row, 0);
@@ -164,14 +166,12 @@ static int row_add(const struct figure_job *job, struct groups *g, sqlite3_stmt 
     if (at == g->room && values_grow(g, e) != 0) {
         return ERR_MEMORY;
     }
-    double stamp[4];
-    for (int i = 0; i < 4; i++) {
-        stamp[i] = ms_of_ns(sqlite3_column_int64(row, 2 + i) - sqlite3_column_int64(row, 2));
-    }
-    g->values[PART_E2E][at] = stamp[3];
-    g->values[PART_UPLINK][at] = stamp[1];
-    g->values[PART_INFERENCE][at] = stamp[2] - stamp[1];
-    g->values[PART_DOWNLINK][at] = stamp[3] - stamp[2];
+    double uplink = sqlite3_column_double(row, 2), token = sqlite3_column_double(row, 3);
+    double done = sqlite3_column_double(row, 4);
+    g->values[PART_E2E][at] = done / (double)NS_PER_MS;
+    g->values[PART_UPLINK][at] = uplink / (double)NS_PER_MS;
+    g->values[PART_INFERENCE][at] = (token - uplink) / (double)NS_PER_MS;
+    g->values[PART_DOWNLINK][at] = (done - token) / (double)NS_PER_MS;
     group->n++;
     g->requests++;
     group_add_size(group, (const char *)sqlite3_column_text(row, 1));
@@ -182,9 +182,9 @@ static int groups_read(const struct figure_job *job, struct groups *g, struct er
 {
     static const char *const sql[] = {
 #define REQUESTS(key, picture, mode)                                                               \
-    "SELECT " key ", " picture ", born_ns, server_in_ns, last_token_ns, done_ns FROM requests "    \
-    "WHERE {run} AND status = 'completed' AND " mode key " <> '' AND born_ns IS NOT NULL AND "     \
-    "server_in_ns IS NOT NULL AND last_token_ns IS NOT NULL AND done_ns IS NOT NULL "              \
+    "SELECT " key ", " picture ", server_in_ns - born_ns, last_token_ns - born_ns, "               \
+    "done_ns - born_ns FROM requests WHERE {run} AND status = 'completed' AND " mode key           \
+    " <> '' AND server_in_ns IS NOT NULL AND last_token_ns IS NOT NULL AND done_ns > born_ns "     \
     "ORDER BY " key ", run_id, request_id"
         [LATENCY_UPLINK] = REQUESTS("resolution", "tx_image", "mode = 'image_request' AND "),
         [LATENCY_DOWNLINK] = REQUESTS("resolution", "rx_image", "mode = 'text_request' AND "),
@@ -267,6 +267,22 @@ static void panel(FILE *out, int index, const char *title)
             left[index], left[index] + 0.275);
     gnuplot_quote(out, title);
     fputs(" font ',11' offset 0,-0.4\n", out);
+}
+
+/* The axis of the first two panels: whole decades around what they show. */
+static void write_decades(const struct groups *g, FILE *out)
+{
+    double lo = INFINITY, hi = 0;
+    for (int i = 0; i < g->n; i++) {
+        for (int p = 0; p < PARTS; p++) {
+            const struct part_stats *s = &g->items[i].parts[p];
+            lo = fmin(lo, fmin(positive_ms(s->p5), positive_ms(s->mean - s->standard_error)));
+            hi = fmax(hi, fmax(positive_ms(s->p95), positive_ms(s->mean + s->standard_error)));
+        }
+    }
+    double first = floor(log10(lo));
+    fprintf(out, "set yrange [%.0e:%.0e]\n", pow(10, first),
+            pow(10, fmax(ceil(log10(hi)), first + 1)));
 }
 
 static void write_distribution(FILE *out)
@@ -364,8 +380,10 @@ static void write_caption(const struct groups *g, const struct text *published,
             lo = fmin(lo, g->items[i].parts[p].share_pct);
             hi = fmax(hi, g->items[i].parts[p].share_pct);
         }
-        text_add(caption, " %s %.1f to %.1f %% of the end-to-end time%s", parts[p].word, lo, hi,
-                 p == PART_DOWNLINK ? "." : ",");
+        if (lo <= hi) { /* else no time passed at all */
+            text_add(caption, " %s %.1f to %.1f %% of the end-to-end time%s", parts[p].word, lo, hi,
+                     p == PART_DOWNLINK ? "." : ",");
+        }
     }
     if (published->length > 0) {
         text_add(caption, " Published: %s.", published->chars);
@@ -386,6 +404,7 @@ int figure_latency_write(const struct figure_job *job, struct figure_page *page,
         figure_style(page->script);
         figure_multiplot(job, page, detail);
         write_xtics(&g, page->script);
+        write_decades(&g, page->script);
         write_distribution(page->script);
         write_means(page->script);
         write_shares(job, &g, page->script, &published);

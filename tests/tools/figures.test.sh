@@ -125,6 +125,20 @@ sqlite3 "$tmp/measured.sqlite" "UPDATE ran_records SET slice_id = NULL"
 call figures "$tmp/measured.sqlite" --fig 9 --out "$tmp/m"
 holds figures-slice-by-limit grep -q '>max 30 %: n = ' "$tmp/m/figure-9.svg"
 
+# Numbers that no run has: no time at all, stamps 2^63 apart, records at the ends of time.
+cp "$tmp/slices.sqlite" "$tmp/odd.sqlite"
+sqlite3 "$tmp/odd.sqlite" "UPDATE requests SET done_ns = born_ns, server_in_ns = born_ns,
+    last_token_ns = born_ns, uplink_bytes = 5;
+    UPDATE ran_records SET ul_throughput = 1e300, gnb_timestamp_ms = gnb_timestamp_ms * 1e10
+    WHERE rowid % 7 = 0; UPDATE ran_records SET ph_db = -9e18, ul_throughput = 9e999 WHERE rowid % 5 = 0"
+call figures "$tmp/odd.sqlite" --out "$tmp/odd" --report
+same figures-odd "0 7" "$rc $(find "$tmp/odd" -name '*.svg' | wc -l)"
+sqlite3 "$tmp/odd.sqlite" "UPDATE requests SET done_ns = 9223372036854775807, born_ns = -5 WHERE rowid < 30;
+    UPDATE requests SET born_ns = 9223372036854775807 WHERE rowid = 4;
+    UPDATE ran_records SET gnb_timestamp_ms = 9223372036854775807 - rowid"
+call figures "$tmp/odd.sqlite" --fig 8,20,21 --out "$tmp/odd"
+same figures-odd-stamps 0 "$rc"
+
 # --- What a store lacks ------------------------------------------------------------------------
 refused figures-lacks 1 'figure 8: needs completed requests with a slice; the file has none' \
     figures "$tmp/normal.sqlite" --fig 8 --out "$tmp/e"
