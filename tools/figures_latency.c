@@ -1,6 +1,7 @@
 /* figures_latency.c - figures 6, 7 and 8: where the latency of a request goes, by the size of its
  * picture or by its slice. Three panels: how each part is distributed, its mean with the standard
  * error, and its share of the end-to-end time. Definitions: datasets/summary.h. */
+#include <assert.h>
 #include <math.h>
 #include <sqlite3.h>
 #include <stdlib.h>
@@ -168,10 +169,14 @@ static int row_add(const struct figure_job *job, struct groups *g, sqlite3_stmt 
     }
     double uplink = sqlite3_column_double(row, 2), token = sqlite3_column_double(row, 3);
     double done = sqlite3_column_double(row, 4);
-    g->values[PART_E2E][at] = done / (double)NS_PER_MS;
-    g->values[PART_UPLINK][at] = uplink / (double)NS_PER_MS;
-    g->values[PART_INFERENCE][at] = (token - uplink) / (double)NS_PER_MS;
-    g->values[PART_DOWNLINK][at] = (done - token) / (double)NS_PER_MS;
+    const double times[PARTS] = {[PART_E2E] = done,
+                                 [PART_UPLINK] = uplink,
+                                 [PART_INFERENCE] = token - uplink,
+                                 [PART_DOWNLINK] = done - token};
+    for (int p = 0; p < PARTS; p++) {
+        assert(g->values[p] != NULL);
+        g->values[p][at] = times[p] / (double)NS_PER_MS;
+    }
     group->n++;
     g->requests++;
     group_add_size(group, (const char *)sqlite3_column_text(row, 1));
