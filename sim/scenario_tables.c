@@ -341,8 +341,7 @@ static const struct json_spec ues_spec =
 static const struct json_field assumed_fields[] = {
     F_STR(scenario_assumed, key, NULL, "The key, as --set takes it: ues.0.traffic.word_counts."),
     F_STR(scenario_assumed, why, NULL, "Why this value."),
-    F_STR(scenario_assumed, plausible, "null", "What else it may have been."),
-    F_END};
+    F_STR(scenario_assumed, plausible, "null", "What else it may have been."), F_END};
 static const struct json_spec assumed_spec =
     SPEC("assumed", scenario_assumed, assumed_fields, NULL,
          "A value that decides the result and that nobody published. For the reader: the run takes "

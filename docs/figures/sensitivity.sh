@@ -3,8 +3,10 @@
 # scenarios, how far the shares move over the plausible range of what the paper does not state, the
 # picture that the downlink would need, and the recorded sample stage by stage.
 # usage, in the root of the checkout, after `make`:
-#   sh docs/figures/sensitivity.sh [shares] [uplink] [downlink] [slices] [sample]   (default: all)
-# Prints Markdown. Needs jq, and the sqlite3 shell for the sample.
+#   sh docs/figures/sensitivity.sh [--write] [shares] [uplink] [downlink] [slices] [sample]
+# Prints Markdown, of all five unless some are named; --write puts it into docs/validation.md, between
+# the marks there. The sentences around the tables stay: read them again. Takes some minutes.
+# Needs jq and the sqlite3 shell.
 set -eu
 BUILD=${BUILD:-build}
 WILLMSIM_DATA=${WILLMSIM_DATA:-../shared/data}
@@ -18,6 +20,11 @@ trap 'rm -rf "$work"' EXIT
 for need in jq sqlite3 "$willmsim"; do
     command -v "$need" >/dev/null || { echo "sensitivity.sh: $need is missing" >&2; exit 1; }
 done
+write=
+if [ "${1:-}" = --write ]; then
+    write=docs/validation.md
+    shift
+fi
 [ $# -gt 0 ] || set -- shares uplink downlink slices sample
 # Long enough for 200 requests in each of six groups; the records are not needed.
 long="--set duration_s=6000 --set output.ran_records_ms=0"
@@ -57,7 +64,7 @@ validated() { # SCENARIO TITLE --set ...: the targets that can be compared
         def tenth: . * 10 | round / 10 | tostring | if test("[.]") then . else . + ".0" end;
         .results[] | select(.verdict != "not comparable") |
         select(.id | test("share|largest|flips")) |
-        "| \($title) | \(.what) | \(if .lo != null and .hi != null then "\(.lo) to \(.hi)"
+        "| \($title) | \(.what | sub("^[^:]*: "; "")) | \(if .lo != null and .hi != null then "\(.lo) to \(.hi)"
           elif .hi != null then "at most \(.hi)" else .expect end) | " +
         "\(.least | tenth) to \(.most | tenth) | " +
         (if .verdict == "holds" then "holds" else "misses by \(.misses_by | tenth)" end)
@@ -214,13 +221,37 @@ sample_table() {
     done
 }
 
+# What the page holds between the marks of a part gives way to the new table.
+replace() { # PART TABLE
+    awk -v part="$1" -v table="$2" '
+        $0 == "<!-- sensitivity: " part " -->" {
+            print
+            print ""
+            while ((getline line < table) > 0) print line
+            print ""
+            skip = found = 1
+        }
+        skip && $0 == "<!-- end of sensitivity -->" { skip = 0 }
+        !skip
+        END { exit !found }' "$write" >"$work/page" || {
+        echo "sensitivity.sh: $write: no mark of '$1'" >&2
+        exit 1
+    }
+    cp "$work/page" "$write"
+}
 for part in "$@"; do
     case $part in
-    shares | uplink | downlink | slices | sample) "${part}_table" ;;
+    shares | uplink | downlink | slices | sample) ;;
     *)
         echo "sensitivity.sh: unknown part '$part'; write shares, uplink, downlink, slices or sample" >&2
         exit 2
         ;;
     esac
-    echo
+    if [ -n "$write" ]; then
+        "${part}_table" >"$work/table"
+        replace "$part" "$work/table"
+    else
+        "${part}_table"
+        echo
+    fi
 done
