@@ -68,7 +68,7 @@ ifneq ($(HAVE),yes)
 endif
 
 deps:
-	@sh tools/install-deps.sh build
+	@sh tools/install-deps.sh build figures
 
 demo:
 	@sh tools/install-deps.sh build
@@ -76,14 +76,14 @@ demo:
 	$(BUILD)/willmsim run scenarios/smart-glasses-uplink.json
 
 test:
-	@sh tools/install-deps.sh build test
+	@sh tools/install-deps.sh build figures test
 	@$(MAKE) --no-print-directory all build-tests
 	@BUILD=$(BUILD) sh tests/run.sh
 
 build-tests: $(TESTS)
 
 sanitize:
-	@sh tools/install-deps.sh build test
+	@sh tools/install-deps.sh build figures test
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/sanitize OPT=-O1 \
 	    SAN='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' \
 	    all build-tests
