@@ -43,3 +43,13 @@ double nr_phase_snr_db(const struct nr_phase *p, int qm, double snr_db)
         sinr_db[lag] = -db_of_ratio(noise + p->noise[lag]);
     return nr_effective_snr_weighted_db(qm, sinr_db, p->share, p->n);
 }
+
+double nr_evm_limit(int qm)
+{
+    return qm <= 2 ? 0.175 : qm == 4 ? 0.125 : qm == 6 ? 0.08 : 0.035;
+}
+
+double nr_evm_snr_db(double evm, double snr_db)
+{
+    return -db_of_ratio(1.0 / ratio_of_db(snr_db) + evm * evm);
+}

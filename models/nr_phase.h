@@ -1,4 +1,5 @@
-/* nr_phase.h - what a carrier frequency error costs a PUSCH block.
+/* nr_phase.h - what a phone's transmitter costs a PUSCH block: frequency error and modulation
+ * error.
  *
  * A phone's carrier may be off by 0.1 ppm of the cell's (38.101-1 6.4.1), 362 Hz at 3.62 GHz. That
  * turns the constellation by 2 pi f T per OFDM symbol of T seconds. A receiver that equalises each
@@ -31,5 +32,13 @@ void nr_phase_init(struct nr_phase *p, int symbols, int dmrs_re, double turn);
  * all have `snr_db` before the turn. Never above `snr_db`; equal to it without turn. The error
  * vector is taken for Gaussian noise: SINR = 1 / (1/SNR + |exp(j lag turn) - 1|^2). */
 double nr_phase_snr_db(const struct nr_phase *p, int qm, double snr_db);
+
+/* Error vector magnitude, as a fraction, that a phone may have at most: 38.101-1 table 6.4.2.1-1.
+ * It is noise that comes and goes with the signal: an SNR whose noise was measured on empty
+ * resource blocks, as OpenAirInterface does (gNB_I0_measurements), does not show it. */
+double nr_evm_limit(int qm);
+
+/* An SNR in dB after noise of `evm` squared times the signal has been added. */
+double nr_evm_snr_db(double evm, double snr_db);
 
 #endif

@@ -93,6 +93,8 @@ static int reported(const struct cell_common *k, double snr_db)
 static double ul_detected_db(const struct cell_common *k, const struct harq *h, double snr)
 {
     int qm = k->grid[RADIO_UL].qm[h->mcs];
+    if (k->config->ul_evm != 0)
+        snr = nr_evm_snr_db(nr_evm_limit(qm), snr);
     if (k->config->ul_frequency_error_hz > 0.0)
         snr = nr_phase_snr_db(&k->ul_phase[h->kind], qm, snr);
     return snr - nr_receiver_loss_db((enum nr_receiver)k->config->ul_receiver, qm);

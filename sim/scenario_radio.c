@@ -9,6 +9,7 @@
 #include "sim/scenario_tables.h"
 
 static const char *const decoder_words[] = {"it5", "it20", NULL};
+static const char *const evm_words[] = {"none", "limit", NULL};
 /* In the order of enum nr_receiver. */
 static const char *const receiver_words[] = {"ideal", "oai", NULL};
 static const char *const combining_words[] = {"ir", "chase", NULL};
@@ -133,6 +134,11 @@ static const struct json_field radio_fields[] = {
           "meanwhile is noise, which the reported SNR does not show. 0: none, or a gNB that "
           "estimates it. Standard: at most 0.1 ppm (38.101-1 clause 6.4.1), 362 Hz at the "
           "testbed's 3.62 GHz; what the testbed's phone had is not recorded."),
+    F_WORD(
+        scenario_radio, ul_evm, evm_words, "\"none\"",
+        "Modulation error of the phones' transmitters: none, or limit, what the standard allows "
+        "at most (38.101-1 table 6.4.2.1-1: 17.5 % with QPSK, 12.5 with 16QAM, 8 with 64QAM, 3.5 "
+        "with 256QAM). Noise that the reported SNR does not show."),
     F_WORD(scenario_radio, ul_receiver, receiver_words, "\"ideal\"",
            "What the gNB has before its decoder: ideal (it knows the channel) or oai (what "
            "OpenAirInterface's link simulation needs more than the decoder: 0.9 dB with QPSK, 1.5 "

@@ -1,4 +1,5 @@
-/* models/nr_phase.c: which symbols wait how long for a DMRS, and what the turn since then costs. */
+/* nr_phase.c - pins which symbols wait how long for a DMRS, what the turn since then costs, and the
+ * standard's limits of the modulation error. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -73,12 +74,26 @@ static void test_no_turn(void **state)
     }
 }
 
+/* 38.101-1 table 6.4.2.1-1; 12.5 % alone are 18.06 dB, and make 13.26 dB of 15. */
+static void test_evm(void **state)
+{
+    (void)state;
+    assert_float_equal(nr_evm_limit(2), 0.175, 0.0);
+    assert_float_equal(nr_evm_limit(4), 0.125, 0.0);
+    assert_float_equal(nr_evm_limit(6), 0.08, 0.0);
+    assert_float_equal(nr_evm_limit(8), 0.035, 0.0);
+    assert_float_equal(nr_evm_snr_db(0.125, 90.0), 18.0618, 1e-4);
+    assert_float_equal(nr_evm_snr_db(0.125, 15.0), 13.2562, 1e-3);
+    assert_float_equal(nr_evm_snr_db(0.0, 15.0), 15.0, 1e-12);
+}
+
 int test_nr_phase(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lags),
         cmocka_unit_test(test_error_vector),
         cmocka_unit_test(test_no_turn),
+        cmocka_unit_test(test_evm),
     };
     return cmocka_run_group_tests_name("nr_phase", tests, NULL, NULL);
 }

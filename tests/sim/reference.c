@@ -371,7 +371,7 @@ static void test_frequency_error(void **state)
     RUN(pictures, t, STUBBORN, "radio.min_grant_mcs=16", "radio.ul_frequency_error_hz=500");
     assert_true(t[UL].again > 100 && t[UL].again > 4 * good[UL].again);
     RUN(chat, t, THREE, "radio.ul_frequency_error_hz=362", "radio.ul_receiver=oai",
-        "radio.srs_period_slots=20", "radio.srs_offset_slots=19");
+        "radio.ul_evm=limit", "radio.srs_period_slots=20", "radio.srs_offset_slots=19");
     assert_true(t[UL].again > 20);
 }
 

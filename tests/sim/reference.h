@@ -262,6 +262,10 @@ static bool fails(struct radio *r, int ue, int d, struct block *b, int64_t n)
     if (d == UL && 10.0 * log10(b->prb) > r->c->ul_power_headroom_db)
         snr_db -= 10.0 * log10(b->prb) - r->c->ul_power_headroom_db;
     s->snr_x10 = (int64_t)round(2.0 * snr_db) * 5;
+    if (d == UL && r->c->ul_evm == 1) {
+        double evm = m.qm == 2 ? 17.5 : m.qm == 4 ? 12.5 : m.qm == 6 ? 8.0 : 3.5;
+        snr_db = -10.0 * log10(pow(10.0, -snr_db / 10.0) + evm * evm / 1e4);
+    }
     if (d == UL && r->c->ul_frequency_error_hz > 0.0)
         snr_db = turned_db(r, b, m.qm, snr_db);
     if (d == UL)
