@@ -42,8 +42,13 @@ MAIN_SRC := $(filter-out $(SIDE_TOOLS),$(wildcard tools/*.c))
 TEST_ROOMS := $(sort $(patsubst tests/%/,%,$(dir $(wildcard tests/*/*.c))))
 TESTS := $(TEST_ROOMS:%=$(BUILD)/tests/test_%)
 # Calibration: its kernels are modules, loaded when asked for, so that the program needs neither
-# OpenBLAS nor CUDA. The CPU's are compiled for the processor at hand, which they measure.
-KERNEL_SRC := $(filter-out bench/kernels/cpu.c,$(call src,bench/kernels))
+# OpenBLAS nor CUDA. The CPU's are compiled for the processor at hand, which they measure; CUDA's
+# where nvcc is, for every generation from sm_75 on that it knows, and PTX of the newest for later
+# ones. `make NVCC=` leaves them out.
+KERNEL_CPU := $(wildcard bench/kernels/cpu*.c)
+KERNEL_CUDA := $(wildcard bench/kernels/cuda*.c)
+KERNEL_CU := $(wildcard bench/kernels/cuda*.cu)
+KERNEL_SRC := $(filter-out $(KERNEL_CPU) $(KERNEL_CUDA),$(call src,bench/kernels))
 ifneq ($(shell pkg-config --exists openblas 2>/dev/null && echo yes),)
 MODULES += $(BUILD)/kernels_cpu.so
 endif
@@ -151,10 +156,11 @@ $(foreach r,$(ROOMS),$(eval $(call room_library,$(r))))
 $(BUILD)/willmsim: $(call objs,$(MAIN_SRC) $(KERNEL_SRC)) $(LINK)
 	@echo "LD $@"; $(CC) $(LDFLAGS) $(call objs,$(MAIN_SRC) $(KERNEL_SRC)) $(LINK) $(LDLIBS) -o $@
 
-$(BUILD)/kernels_cpu.so: bench/kernels/cpu.c bench/kernels/backend.h
+$(BUILD)/kernels_cpu.so: $(KERNEL_CPU) bench/kernels/cpu.h bench/kernels/backend.h
 	@mkdir -p $(@D)
-	@echo "CC $< (module)"; $(CC) -I. $(CSTD) $(WARN) $(OPT) -g -march=native -fno-math-errno -fopenmp \
-	    -fPIC -shared $(SAN) $$(pkg-config --cflags openblas) $< -lm -o $@
+	@echo "CC $(KERNEL_CPU) (module)"; $(CC) -I. $(CSTD) $(WARN) $(OPT) -g -march=native \
+	    -fno-math-errno -fopenmp -fPIC -shared $(SAN) $$(pkg-config --cflags openblas) \
+	    $(KERNEL_CPU) -lm -o $@
 
 $(BUILD)/tools/fit_%: $(BUILD)/tools/fit_%.o $(LINK)
 	@echo "LD $@"; $(CC) $(LDFLAGS) $< $(LINK) $(LDLIBS) -o $@
