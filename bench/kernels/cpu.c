@@ -186,6 +186,13 @@ static void device_name(char *name, size_t bytes)
     }
 }
 
+static void cpu_close(struct kernel_backend *b)
+{
+    free(cpu_of(b)->scratch);
+    cpu_of(b)->scratch = NULL;
+    cpu_of(b)->scratch_floats = 0;
+}
+
 kernel_open_function kernel_module_open;
 
 bool kernel_module_open(struct kernel_backend *b, int index)
@@ -209,7 +216,8 @@ bool kernel_module_open(struct kernel_backend *b, int index)
     b->half_is_bf16 = true;
     b->has[KERNEL_HALF] = b->has[KERNEL_W8A16] = b->has[KERNEL_W4A16] = true;
     b->act_bytes = sizeof(float);
-    b->launches_per_layer = 11;
+    b->multiprocessors = cpu.threads;
+    b->close = cpu_close;
     b->state = &cpu;
     b->alloc = cpu_alloc;
     b->release = cpu_release;

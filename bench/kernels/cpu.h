@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "bench/kernels/backend.h"
+#include "bench/kernels/half.h"
 
 struct cpu {
     struct timespec start;
@@ -35,21 +36,6 @@ static inline struct cpu *cpu_of(struct kernel_backend *b)
 bool cpu_scratch_reserve(struct kernel_backend *b, size_t floats);
 /* The calling thread's. */
 float *cpu_scratch(const struct cpu *c);
-
-static inline float cpu_of_bf16(uint16_t half)
-{
-    uint32_t bits = (uint32_t)half << 16;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static inline uint16_t cpu_bf16_of(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return (uint16_t)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-}
 
 /* cpu_linear.c */
 void cpu_linear(struct kernel_backend *b, const struct kernel_matrix *w, const void *x, void *y,

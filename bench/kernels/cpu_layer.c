@@ -22,7 +22,7 @@ static float dot_bf16(const uint16_t *restrict a, const float *restrict x, int64
     float sum = 0.0F;
 #pragma omp simd reduction(+ : sum)
     for (int64_t i = 0; i < n; i++) {
-        sum += cpu_of_bf16(a[i]) * x[i];
+        sum += half_of_bf16(a[i]) * x[i];
     }
     return sum;
 }
@@ -89,8 +89,8 @@ void cpu_rotate_store(struct kernel_backend *b, void *qkv, const struct kernel_a
             for (int64_t h = 0; h < a->kv_heads; h++) {
                 int64_t at = cache_at(a, s, h, position);
                 for (int64_t i = 0; i < dim; i++) {
-                    ((uint16_t *)a->keys)[at + i] = cpu_bf16_of(k[h * dim + i]);
-                    ((uint16_t *)a->values)[at + i] = cpu_bf16_of(k[(a->kv_heads + h) * dim + i]);
+                    ((uint16_t *)a->keys)[at + i] = half_to_bf16(k[h * dim + i]);
+                    ((uint16_t *)a->values)[at + i] = half_to_bf16(k[(a->kv_heads + h) * dim + i]);
                 }
             }
         }
@@ -183,7 +183,7 @@ static void attend_cached(const struct kernel_attention *a, const float *q, int6
             float *to = out + g * dim;
 #pragma omp simd
             for (int64_t i = 0; i < dim; i++) {
-                to[i] += weight * cpu_of_bf16(value[i]);
+                to[i] += weight * half_of_bf16(value[i]);
             }
         }
     }

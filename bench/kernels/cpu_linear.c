@@ -17,7 +17,7 @@ static void row_expand(const struct kernel_matrix *w, int64_t row, float *to)
         const uint16_t *from = (const uint16_t *)w->values + row * n;
 #pragma omp simd
         for (int64_t i = 0; i < n; i++) {
-            to[i] = cpu_of_bf16(from[i]);
+            to[i] = half_of_bf16(from[i]);
         }
     } else if (w->format == KERNEL_W8A16) {
         const int8_t *from = (const int8_t *)w->values + row * n;
@@ -78,7 +78,7 @@ static inline __attribute__((always_inline)) void dots_of(enum kernel_format for
     const float *restrict x3 = x + (n > 3 ? 3 : 0) * cols;
     if (format == KERNEL_HALF) {
         const uint16_t *restrict a = row;
-        DOTS(cpu_of_bf16(a[i]))
+        DOTS(half_of_bf16(a[i]))
     } else if (format == KERNEL_W8A16) {
         const int8_t *restrict a = row;
         DOTS((float)a[i])
