@@ -65,15 +65,25 @@ static void multiply(int64_t m, int64_t n, int64_t k, const void *a, const void 
                      cudaDataType_t type, int64_t lda, int64_t ldb, void *c, cudaDataType_t c_type,
                      int64_t ldc)
 {
-    for (int64_t j = 0; j < n; j++) {
-        for (int64_t i = 0; i < m; i++) {
+    double *column = malloc((size_t)k * sizeof *column);
+    double *columns = malloc((size_t)(n * k) * sizeof *columns);
+    for (int64_t j = 0; columns != NULL && j < n * k; j++) {
+        columns[j] = element(b, type, j / k * ldb + j % k);
+    }
+    for (int64_t i = 0; column != NULL && columns != NULL && i < m; i++) {
+        for (int64_t l = 0; l < k; l++) {
+            column[l] = element(a, type, i * lda + l);
+        }
+        for (int64_t j = 0; j < n; j++) {
             double sum = 0.0;
             for (int64_t l = 0; l < k; l++) {
-                sum += element(a, type, i * lda + l) * element(b, type, j * ldb + l);
+                sum += column[l] * columns[j * k + l];
             }
             put(c, c_type, j * ldc + i, sum);
         }
     }
+    free(column);
+    free(columns);
 }
 
 cublasStatus_t cublasCreate(cublasHandle_t *handle)
