@@ -1,10 +1,13 @@
 /* calibrate.c - measure, fit, write, read back, predict, compare. */
 #include "bench/kernels/calibrate.h"
 
+#include <errno.h>
 #include <gsl/gsl_sort.h>
 #include <gsl/gsl_statistics_double.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 static double median(double *values, int n)
 {
@@ -108,7 +111,15 @@ int calibrate_run(struct kernel_backend *b, const struct llm_card *card,
                   uint64_t seed, struct calibration *c, struct err *e)
 {
     *c = (struct calibration){0};
-    int rc = check_kernels(b, seed, &c->check_worst, e);
+    char path[1200];
+    snprintf(path, sizeof path, "%s/%s.json", dir, name);
+    int rc = 0;
+    if (access(dir, W_OK | X_OK) != 0) { /* said before an hour's work, not after */
+        rc = err_work(e, path, NULL, "cannot be written: %s", strerror(errno));
+    }
+    if (rc == 0) {
+        rc = check_kernels(b, seed, &c->check_worst, e);
+    }
     for (int i = KERNEL_FORMATS - 1; rc == 0 && i >= 0; i--) {
         if (b->has[i]) {
             rc = format_run(b, card, size, (enum kernel_format)i, seed, c, e);
@@ -119,9 +130,11 @@ int calibrate_run(struct kernel_backend *b, const struct llm_card *card,
     }
     if (rc == 0) {
         rc = loop_close(card, dir, name, c, e);
-    }
-    if (rc == 0) { /* once more, with the errors of the loop */
-        rc = profile_write(b, card, c, dir, name, e);
+        if (rc == 0) { /* once more, with the errors of the loop */
+            rc = profile_write(b, card, c, dir, name, e);
+        } else {
+            unlink(path);
+        }
     }
     return rc;
 }
@@ -185,12 +198,15 @@ static void print_format(FILE *out, const struct llm_card *card, const struct su
     print_value(out, "product: launch, us", &g->launch_s, 1e6);
     print_value(out, "product: ns a kB", &g->byte_s, 1e12);
     print_value(out, "product: ns a MFLOP", &g->flop_s, 1e15);
+    print_quality(out, "form of the products", &g->quality);
+    print_quality(out, "lines between the products' rows", &g->table);
+    if (format != KERNEL_HALF) {
+        return;
+    }
     print_value(out, "prompt: ns a (query, key) pair, layer", &f->pair_s, 1e9);
     print_value(out, "cache: ns a cached token, layer", &f->context_s, 1e9);
     print_value(out, "cache: us a sequence, layer", &f->sequence_s, 1e6);
     print_value(out, "between products: us a token, layer", &f->between.launch_token_s, 1e6);
-    print_quality(out, "form of the products", &g->quality);
-    print_quality(out, "lines between the products' rows", &g->table);
     print_quality(out, "attention of prompts", &f->prompt);
     print_quality(out, "attention to the cache", &f->decode);
     print_quality(out, "between the products", &f->between.quality);

@@ -96,7 +96,8 @@ struct calibration {
     double median_error, p90_error;
 };
 
-/* Lists the kernels' points for these sizes, and for the loop's when `whole`. */
+/* Lists the points of the layers' products for these sizes; when `whole`, also of all other kernels
+ * and of the loop: those run in 16 bits whatever the format of the weights. */
 void suite_plan(const struct calibrate_size *size, bool whole, struct suite *s);
 /* Times what is listed. */
 int suite_run(struct decoder *d, const struct calibrate_size *size, struct suite *s, struct err *e);
@@ -105,7 +106,7 @@ int suite_run(struct decoder *d, const struct calibrate_size *size, struct suite
 void suite_shape(const struct llm_card *card, enum suite_kind kind, double *n, double *k);
 /* Bytes that a product moves: weights once, activations in and out. */
 double fit_gemm_bytes(enum kernel_format format, double m, double n, double k);
-/* ERR_WORK when the measurements admit no fit. */
+/* Fits what was planned. ERR_WORK when the measurements admit no fit. */
 int fit_make(const struct llm_card *card, enum kernel_format format, const struct suite *s,
              struct fit *f, struct err *e);
 

@@ -154,6 +154,9 @@ static double gemm_s(const double c[TERMS], double sharpness, const struct sampl
     double compute = c[2] * p->term[2];
     double high = fmax(memory, compute);
     double low = fmin(memory, compute);
+    if (high <= 0.0) {
+        return c[0];
+    }
     return c[0] + high * pow(1.0 + pow(low / high, sharpness), 1.0 / sharpness);
 }
 
@@ -252,6 +255,17 @@ static struct fit_quality table_quality(const struct suite *s)
     return quality_of(&lines);
 }
 
+/* Sum over the fitted points of squared logarithms of fitted against measured. */
+static double residual_of(const struct samples *s)
+{
+    double sum = 0.0;
+    for (int i = 0; i < s->n; i++) {
+        const struct sample *p = &s->list[i];
+        sum += p->held_out ? 0.0 : pow(log(fmax(p->fitted, 1e-15) / p->seconds), 2.0);
+    }
+    return sum;
+}
+
 static int fit_gemm(const struct llm_card *card, enum kernel_format format, const struct suite *s,
                     struct fit_gemm *g, struct err *e)
 {
@@ -271,21 +285,25 @@ static int fit_gemm(const struct llm_card *card, enum kernel_format format, cons
             flops = fmax(flops, 2.0 * m * n * k / p->seconds);
         }
     }
-    double best = INFINITY;
+    /* Without a knee first: where a term does not show, the search below finds nothing. */
+    struct fit_value plain[TERMS] = {{0}};
+    int rc = fit_linear(&samples, TERMS, plain, e);
+    if (rc != 0) {
+        return rc;
+    }
+    *g = (struct fit_gemm){plain[0], plain[1], plain[2], 1.0, quality_of(&samples), {0}};
+    double best = residual_of(&samples);
     const double start[TERMS] = {1e-6, 1.0 / bytes, 1.0 / flops};
     for (size_t i = 0; i < sizeof sharpness / sizeof sharpness[0]; i++) {
         struct fit_value c[TERMS] = {{0}};
         double sum = gemm_fit_sharp(&samples, sharpness[i], start, c);
-        if (sum < best) {
+        if (isfinite(sum) && sum < best) {
             best = sum;
             g->launch_s = c[0];
             g->byte_s = c[1];
             g->flop_s = c[2];
             g->sharpness = sharpness[i];
         }
-    }
-    if (!isfinite(best)) {
-        return err_work(e, NULL, NULL, "the times of the matrix products admit no fit");
     }
     const double c[TERMS] = {g->launch_s.value, g->byte_s.value, g->flop_s.value};
     for (int i = 0; i < samples.n; i++) {
@@ -399,6 +417,9 @@ int fit_make(const struct llm_card *card, enum kernel_format format, const struc
 {
     *f = (struct fit){0};
     int rc = fit_gemm(card, format, s, &f->gemm, e);
+    if (rc != 0 || format != KERNEL_HALF) {
+        return rc;
+    }
     if (rc == 0) {
         rc = fit_small(s, SUITE_BETWEEN, &f->between, e);
     }

@@ -45,7 +45,7 @@ static bool held_out(int i, int32_t count, int32_t most)
     return i % 5 == 4 && count < most;
 }
 
-static void plan_kernels(const struct calibrate_size *size, struct suite *s)
+static void plan_kernels(const struct calibrate_size *size, bool whole, struct suite *s)
 {
     int32_t n;
     for (int i = 0; (n = count_at(i, size->tokens_most)) > 0; i++) {
@@ -53,12 +53,14 @@ static void plan_kernels(const struct calibrate_size *size, struct suite *s)
         for (int m = 0; m < DECODER_MATRICES; m++) {
             plan_add(s, (struct suite_point){(enum suite_kind)m, 1, n, 0, out, 0.0});
         }
-        plan_add(s, (struct suite_point){SUITE_BETWEEN, 1, n, 0, out, 0.0});
-        if (n >= 8) {
+        if (whole) {
+            plan_add(s, (struct suite_point){SUITE_BETWEEN, 1, n, 0, out, 0.0});
+        }
+        if (whole && n >= 8) {
             plan_add(s, (struct suite_point){SUITE_PROMPT, 1, n, 0, out, 0.0});
         }
     }
-    for (int i = 0; (n = count_at(i, size->sequences_most)) > 0; i++) {
+    for (int i = 0; whole && (n = count_at(i, size->sequences_most)) > 0; i++) {
         bool out = held_out(i, n, size->sequences_most);
         plan_add(s, (struct suite_point){SUITE_HEAD, n, 1, 1, out, 0.0});
         plan_add(s, (struct suite_point){SUITE_ENDS, n, 1, 1, out, 0.0});
@@ -71,7 +73,7 @@ static void plan_kernels(const struct calibrate_size *size, struct suite *s)
 void suite_plan(const struct calibrate_size *size, bool whole, struct suite *s)
 {
     *s = (struct suite){0};
-    plan_kernels(size, s);
+    plan_kernels(size, whole, s);
     for (size_t i = 0; whole && i < sizeof loop_shares / sizeof loop_shares[0]; i++) {
         bool decode = loop_shares[i].decode;
         int32_t most = decode ? size->context_most - LOOP_STEPS : size->tokens_most;

@@ -4,6 +4,7 @@
  * A warp runs until all its lanes wait at the same kind of barrier; when all warps wait at the
  * block's, or have ended, they go on. A lane that ends while others wait at a barrier is an error.
  */
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,14 +16,19 @@ enum { LANES = 32, THREADS_MOST = 256, STACK_BYTES = 1 << 17 };
 enum state { READY, AT_WARP, AT_BLOCK, ENDED };
 
 struct lane {
-    ucontext_t context;
+    ucontext_t context; /* to begin; from then on `at` says where it waits */
+    jmp_buf at;
+    bool begun;
     enum state state;
     unsigned number;
 };
 
 static struct lane lanes[THREADS_MOST];
-static char *stacks;
+static _Alignas(64) char stacks[THREADS_MOST * STACK_BYTES]; /* only what is touched takes memory */
 static ucontext_t scheduler;
+#ifndef __SANITIZE_ADDRESS__
+static jmp_buf scheduler_at;
+#endif
 static struct lane *running;
 static void (*running_kernel)(const void *args);
 static const void *running_args;
@@ -38,11 +44,44 @@ static void fail(const char *what)
     abort();
 }
 
+/* swapcontext() asks the kernel for the signal mask each time, so it only begins lanes; the address
+ * sanitizer follows it alone. */
+#ifdef __SANITIZE_ADDRESS__
+static void to_scheduler(struct lane *l)
+{
+    swapcontext(&l->context, &scheduler);
+}
+
+static void to_lane(struct lane *l)
+{
+    swapcontext(&scheduler, &l->context);
+}
+#else
+static void to_scheduler(struct lane *l)
+{
+    if (_setjmp(l->at) == 0) {
+        _longjmp(scheduler_at, 1);
+    }
+}
+
+static void to_lane(struct lane *l)
+{
+    if (_setjmp(scheduler_at) != 0) {
+        return;
+    }
+    if (l->begun) {
+        _longjmp(l->at, 1);
+    }
+    l->begun = true;
+    swapcontext(&scheduler, &l->context);
+}
+#endif
+
 static void wait_as(enum state state)
 {
     struct lane *mine = running;
     mine->state = state;
-    swapcontext(&mine->context, &scheduler);
+    to_scheduler(mine);
 }
 
 void emulate_barrier(void)
@@ -54,13 +93,14 @@ static void lane_main(void)
 {
     running_kernel(running_args);
     running->state = ENDED;
-    swapcontext(&running->context, &scheduler);
+    to_scheduler(running);
 }
 
 static void lane_start(struct lane *l, unsigned number)
 {
     l->number = number;
     l->state = READY;
+    l->begun = false;
     getcontext(&l->context);
     l->context.uc_stack.ss_sp = stacks + (size_t)number * STACK_BYTES;
     l->context.uc_stack.ss_size = STACK_BYTES;
@@ -77,7 +117,7 @@ static void warp_run(struct lane *warp)
             if (l->state == READY) {
                 running = l;
                 emulate_thread = (struct emulate_index){l->number, 0, 0};
-                swapcontext(&scheduler, &l->context);
+                to_lane(l);
             }
         }
         for (int i = 1; i < LANES; i++) {
@@ -126,10 +166,6 @@ void emulate_launch(void (*kernel)(const void *args), const void *args, struct e
         grid.y == 0 || grid.z == 0 || grid.y > 65535 || grid.z > 65535) {
         fail("a launch that no GPU takes");
     }
-    stacks = malloc((size_t)threads * STACK_BYTES);
-    if (stacks == NULL) {
-        fail("out of memory");
-    }
     running_kernel = kernel;
     running_args = args;
     emulate_grid = grid;
@@ -141,7 +177,6 @@ void emulate_launch(void (*kernel)(const void *args), const void *args, struct e
             }
         }
     }
-    free(stacks);
 }
 
 /* --- Between the lanes of a warp --------------------------------------------------------------
