@@ -6,6 +6,7 @@
  * two uses of them a step reads everything else; alone, one small matrix would stay in it. */
 #include <gsl/gsl_sort.h>
 #include <gsl/gsl_statistics_double.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "bench/kernels/calibrate.h"
@@ -188,19 +189,20 @@ static double median(double *values, int n)
 /* Bandwidth of plain copies and reads. */
 static void run_bandwidth(struct kernel_backend *b, int rounds, struct suite *s)
 {
-    enum { BYTES = 1 << 28 };
-    void *from = b->alloc(b, BYTES);
-    void *to = b->alloc(b, BYTES);
+    /* Many times what a cache holds. */
+    size_t bytes = (size_t)fmin(8.0 * b->cache_bytes, 1 << 30) / 64 * 64;
+    void *from = b->alloc(b, bytes);
+    void *to = b->alloc(b, bytes);
     double copy[SUITE_ROUNDS_MOST];
     double read[SUITE_ROUNDS_MOST];
     for (int i = -1; from != NULL && to != NULL && i < rounds; i++) { /* the first one warms up */
         int at = i < 0 ? 0 : i;
         b->start(b);
-        b->copy(b, to, from, BYTES);
-        copy[at] = 2.0 * BYTES / b->stop(b);
+        b->copy(b, to, from, bytes);
+        copy[at] = 2.0 * (double)bytes / b->stop(b);
         b->start(b);
-        b->read_through(b, from, BYTES);
-        read[at] = BYTES / b->stop(b);
+        b->read_through(b, from, bytes);
+        read[at] = (double)bytes / b->stop(b);
     }
     if (from != NULL && to != NULL) {
         s->copy_bytes_per_s = median(copy, rounds);
@@ -214,9 +216,11 @@ int suite_run(struct decoder *d, const struct calibrate_size *size, struct suite
 {
     struct kernel_backend *b = d->b;
     int rounds = size->repeats < SUITE_ROUNDS_MOST ? size->repeats : SUITE_ROUNDS_MOST;
-    run_bandwidth(b, rounds < 5 ? rounds : 5, s);
-    s->launch_s = b->launch_s(b, false);
-    s->launch_graph_s = b->launch_s(b, true);
+    if (d->format == KERNEL_HALF) { /* once is enough */
+        run_bandwidth(b, rounds < 5 ? rounds : 5, s);
+        s->launch_s = b->launch_s(b, false);
+        s->launch_graph_s = b->launch_s(b, true);
+    }
     struct bench bench = {.d = d, .other_bytes = (size_t)(2.0 * b->cache_bytes) / 64 * 64 + 64};
     bench.other = b->alloc(b, bench.other_bytes);
     bench.ids = calloc((size_t)d->limits.step_tokens, sizeof *bench.ids);

@@ -54,6 +54,7 @@ static void to_scheduler(struct lane *l)
 
 static void to_lane(struct lane *l)
 {
+    l->begun = true;
     swapcontext(&scheduler, &l->context);
 }
 #else
@@ -91,16 +92,20 @@ void emulate_barrier(void)
 
 static void lane_main(void)
 {
-    running_kernel(running_args);
-    running->state = ENDED;
-    to_scheduler(running);
+    for (;;) { /* block after block */
+        running_kernel(running_args);
+        running->state = ENDED;
+        to_scheduler(running);
+    }
 }
 
 static void lane_start(struct lane *l, unsigned number)
 {
     l->number = number;
     l->state = READY;
-    l->begun = false;
+    if (l->begun) {
+        return;
+    }
     getcontext(&l->context);
     l->context.uc_stack.ss_sp = stacks + (size_t)number * STACK_BYTES;
     l->context.uc_stack.ss_size = STACK_BYTES;
