@@ -75,6 +75,11 @@ struct kernel_backend {
 
     void (*start)(struct kernel_backend *b);
     double (*stop)(struct kernel_backend *b); /* seconds since start(), by the device's events */
+    /* From record() on, kernels are kept; replay() does what start() does and runs them at once, as
+     * engines run decode steps. Nothing that waits or grows memory may lie between. record() is
+     * NULL where launches cost next to nothing, and returns false when it cannot. */
+    bool (*record)(struct kernel_backend *b);
+    void (*replay)(struct kernel_backend *b);
 
     /* Reads `bytes` and writes next to nothing: what a decode step does with weights. */
     void (*read_through)(struct kernel_backend *b, const void *from, size_t bytes);

@@ -320,52 +320,56 @@ static void cuda_sample(struct kernel_backend *b, const void *logits, int32_t *i
     }
 }
 
-enum { EMPTY_KERNELS = 200 };
-
-static double launch_alone(struct kernel_backend *b)
+static bool cuda_record(struct kernel_backend *b)
 {
-    for (int i = 0; i < EMPTY_KERNELS; i++) { /* warms up */
-        cuda_empty_launch(cuda_of(b)->stream);
-    }
-    cuda_start(b);
-    for (int i = 0; i < EMPTY_KERNELS; i++) {
-        cuda_empty_launch(cuda_of(b)->stream);
-    }
-    double seconds = cuda_stop(b);
-    launched(b, "empty");
-    return seconds / EMPTY_KERNELS;
+    return fine(b) &&
+           cudaStreamBeginCapture(cuda_of(b)->stream, cudaStreamCaptureModeRelaxed) == cudaSuccess;
 }
 
-static double launch_graph(struct kernel_backend *b)
+static void cuda_replay(struct kernel_backend *b)
 {
     struct cuda *c = cuda_of(b);
     cudaGraph_t graph = NULL;
     cudaGraphExec_t run = NULL;
-    double seconds = 0.0;
-    if (check(b, cudaStreamBeginCapture(c->stream, cudaStreamCaptureModeThreadLocal), "graph")) {
-        for (int i = 0; i < EMPTY_KERNELS; i++) {
-            cuda_empty_launch(c->stream);
-        }
-        check(b, cudaStreamEndCapture(c->stream, &graph), "graph");
-    }
-    if (fine(b) && check(b, cudaGraphInstantiateWithFlags(&run, graph, 0), "graph") &&
-        check(b, cudaGraphLaunch(run, c->stream), "graph")) { /* warms up */
+    check(b, cudaStreamEndCapture(c->stream, &graph), "recording"); /* even after a failure */
+    if (fine(b) && check(b, cudaGraphInstantiateWithFlags(&run, graph, 0), "recording")) {
+        check(b, cudaGraphUpload(run, c->stream), "recording");
         cuda_start(b);
-        check(b, cudaGraphLaunch(run, c->stream), "graph");
-        seconds = cuda_stop(b);
+        check(b, cudaGraphLaunch(run, c->stream), "replaying");
     }
     if (run != NULL) {
-        cudaGraphExecDestroy(run);
+        cudaGraphExecDestroy(run); /* after what is running has ended */
     }
     if (graph != NULL) {
         cudaGraphDestroy(graph);
     }
-    return seconds / EMPTY_KERNELS;
+}
+
+enum { EMPTY_KERNELS = 200 };
+
+static void launch_empty(struct kernel_backend *b)
+{
+    for (int i = 0; i < EMPTY_KERNELS; i++) {
+        cuda_empty_launch(cuda_of(b)->stream);
+    }
 }
 
 static double cuda_launch_s(struct kernel_backend *b, bool graph)
 {
-    return !fine(b) ? -1.0 : graph ? launch_graph(b) : launch_alone(b);
+    launch_empty(b); /* warms up */
+    if (graph && !cuda_record(b)) {
+        return -1.0;
+    }
+    if (!graph) {
+        cuda_start(b);
+    }
+    launch_empty(b);
+    if (graph) {
+        cuda_replay(b);
+    }
+    double seconds = cuda_stop(b);
+    launched(b, "empty");
+    return fine(b) ? seconds / EMPTY_KERNELS : -1.0;
 }
 
 static void cuda_close(struct kernel_backend *b)
@@ -478,6 +482,8 @@ bool kernel_module_open(struct kernel_backend *b, int index)
     b->ids_read = cuda_ids_read;
     b->start = cuda_start;
     b->stop = cuda_stop;
+    b->record = cuda_record;
+    b->replay = cuda_replay;
     b->read_through = cuda_read_through;
     b->linear = cuda_linear;
     b->embed = cuda_embed;

@@ -18,7 +18,7 @@ struct plan {
 };
 
 enum {
-    PLANS = 64,
+    PLANS = 256,         /* more than a calibration has shapes */
     WORKSPACE = 32 << 20 /* bytes; what cuBLAS's manual advises for Hopper */
 };
 
@@ -68,6 +68,10 @@ const char *cuda_blas_open(struct cuda_blas **blas, cudaStream_t stream)
     }
     if (wrong == NULL && cudaMalloc(&b->workspace, WORKSPACE) != cudaSuccess) {
         wrong = "out of memory";
+    }
+    if (wrong ==
+        NULL) { /* both libraries run on the one stream; none may allocate while it records */
+        wrong = status_text(cublasSetWorkspace(b->handle, b->workspace, WORKSPACE));
     }
     return wrong;
 }

@@ -23,7 +23,7 @@ enum cudaDeviceAttr {
     cudaDevAttrComputeCapabilityMinor = 76
 };
 enum { cudaStreamNonBlocking = 1 };
-enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };
+enum cudaStreamCaptureMode { cudaStreamCaptureModeRelaxed = 2 };
 typedef struct emulate_stream *cudaStream_t;
 typedef struct emulate_event *cudaEvent_t;
 typedef struct emulate_graph *cudaGraph_t, *cudaGraphExec_t;
@@ -70,6 +70,7 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMo
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph);
 cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *run, cudaGraph_t graph,
                                           unsigned long long flags);
+cudaError_t cudaGraphUpload(cudaGraphExec_t run, cudaStream_t stream);
 cudaError_t cudaGraphLaunch(cudaGraphExec_t run, cudaStream_t stream);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t run);
 cudaError_t cudaGraphDestroy(cudaGraph_t graph); /* NOLINTEND */

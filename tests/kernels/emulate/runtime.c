@@ -162,6 +162,11 @@ cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *run, cudaGraph_t grap
     return cudaSuccess;
 }
 
+cudaError_t cudaGraphUpload(cudaGraphExec_t run, cudaStream_t stream)
+{
+    return cudaGraphLaunch(run, stream);
+}
+
 cudaError_t cudaGraphLaunch(cudaGraphExec_t run, cudaStream_t stream)
 {
     (void)run;

@@ -26,9 +26,7 @@ struct lane {
 static struct lane lanes[THREADS_MOST];
 static _Alignas(64) char stacks[THREADS_MOST * STACK_BYTES]; /* only what is touched takes memory */
 static ucontext_t scheduler;
-#ifndef __SANITIZE_ADDRESS__
 static jmp_buf scheduler_at;
-#endif
 static struct lane *running;
 static void (*running_kernel)(const void *args);
 static const void *running_args;
@@ -44,20 +42,7 @@ static void fail(const char *what)
     abort();
 }
 
-/* swapcontext() asks the kernel for the signal mask each time, so it only begins lanes; the address
- * sanitizer follows it alone. */
-#ifdef __SANITIZE_ADDRESS__
-static void to_scheduler(struct lane *l)
-{
-    swapcontext(&l->context, &scheduler);
-}
-
-static void to_lane(struct lane *l)
-{
-    l->begun = true;
-    swapcontext(&scheduler, &l->context);
-}
-#else
+/* swapcontext() asks the kernel for the signal mask each time, so it only begins a lane. */
 static void to_scheduler(struct lane *l)
 {
     if (_setjmp(l->at) == 0) {
@@ -76,7 +61,6 @@ static void to_lane(struct lane *l)
     l->begun = true;
     swapcontext(&scheduler, &l->context);
 }
-#endif
 
 static void wait_as(enum state state)
 {
