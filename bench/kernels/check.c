@@ -221,7 +221,7 @@ static void attention_expect(struct attention_case *k)
     int width = token_width(z);
     for (int s = 0; s < SEQUENCES; s++) {
         memcpy(k->part + s * z->prompt * width, k->x + s * all * width,
-               (size_t)(z->prompt * width) * sizeof *k->x);
+               sizeof *k->x * (size_t)z->prompt * (size_t)width);
         for (int t = 0; t < all; t++) {
             double *token = k->rotated + (s * all + t) * width;
             for (int i = 0; i < width; i++) {
@@ -264,7 +264,7 @@ static void attention_run(struct check *c, struct attention_case *k)
     b->write(b, k->past_device, k->past, sizeof k->past);
     batch.tokens = 1;
     batch.past_max = z->prompt;
-    b->act_write(b, k->qkv, k->part, (size_t)(SEQUENCES * width));
+    b->act_write(b, k->qkv, k->part, SEQUENCES * (size_t)width);
     b->rotate_store(b, k->qkv, &k->a, &batch);
     b->attend_decode(b, k->qkv, &k->a, &batch, k->out);
     if (c->rc == 0) {
@@ -276,9 +276,10 @@ static void check_attention(struct check *c, const struct attention_size *z)
 {
     enum { BLOCKS = PROMPT_MOST / KERNEL_BLOCK + 1 };
     struct kernel_backend *b = c->b;
-    size_t numbers = (size_t)(SEQUENCES * (z->prompt + 1) * token_width(z));
-    size_t outputs = (size_t)(SEQUENCES * z->prompt * z->heads * z->dim);
-    size_t cache_bytes = (size_t)(SEQUENCES * BLOCKS * KERNEL_BLOCK * z->kv_heads * z->dim) * 2;
+    size_t numbers = SEQUENCES * ((size_t)z->prompt + 1) * (size_t)token_width(z);
+    size_t outputs = SEQUENCES * (size_t)z->prompt * (size_t)z->heads * (size_t)z->dim;
+    size_t cache_bytes =
+        2 * SEQUENCES * BLOCKS * KERNEL_BLOCK * (size_t)z->kv_heads * (size_t)z->dim;
     int32_t table[SEQUENCES * BLOCKS]; /* the last block first: nothing lies in order */
     for (int i = 0; i < SEQUENCES * BLOCKS; i++) {
         table[i] = SEQUENCES * BLOCKS - 1 - i;

@@ -125,15 +125,21 @@ static int fit_used(const struct samples *s, const bool used[TERMS], struct fit_
 }
 
 /* t = sum of terms x coefficients; a coefficient that comes out negative is taken out (set to 0)
- * and the rest fitted again. */
-static int fit_linear(struct samples *s, int terms, struct fit_value out[TERMS], struct err *e)
+ * and the rest fitted again. False when there are too few points. */
+static bool fit_terms(const struct samples *s, int terms, struct fit_value out[TERMS])
 {
     bool used[TERMS] = {true, terms > 1, terms > 2};
     int negative;
     while ((negative = fit_used(s, used, out)) >= 0) {
         used[negative] = false;
     }
-    if (negative == -2) {
+    return negative == -1;
+}
+
+/* The same, and what it says of each point. */
+static int fit_linear(struct samples *s, int terms, struct fit_value out[TERMS], struct err *e)
+{
+    if (!fit_terms(s, terms, out)) {
         return err_work(e, NULL, NULL, "too few measurements, or none that grow with size");
     }
     for (int i = 0; i < s->n; i++) {
@@ -317,8 +323,8 @@ static int fit_gemm(const struct llm_card *card, enum kernel_format format, cons
 /* --- The rest ---------------------------------------------------------------------------------
  */
 
-/* Two lines, one through the smaller half of the counts and one through the larger; few counts, or
- * lines of which one has nothing to say: one line through all. */
+/* Two lines, one through the smaller half of the counts and one through the larger; where there are
+ * few counts, one line through all. */
 static int fit_small(const struct suite *s, enum suite_kind kind, struct fit_small *f,
                      struct err *e)
 {
@@ -339,12 +345,8 @@ static int fit_small(const struct suite *s, enum suite_kind kind, struct fit_sma
         int which = all.list[i].term[1] > middle;
         half[which].list[half[which].n++] = all.list[i];
     }
-    const bool line[TERMS] = {true, true, false};
-    bool two = fit_used(&half[0], line, low) == -1 && fit_used(&half[1], line, high) != -2;
-    if (two && high[0].value < 0.0) { /* what starts below zero starts at zero */
-        const bool slope[TERMS] = {false, true, false};
-        two = fit_used(&half[1], slope, high) == -1;
-    }
+    bool two = fit_terms(&half[0], 2, low) && fit_terms(&half[1], 2, high) &&
+               low[1].value <= high[1].value; /* else the larger of both is neither */
     if (!two) {
         int rc = fit_linear(&all, 2, low, e);
         if (rc != 0) {

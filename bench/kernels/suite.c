@@ -219,6 +219,31 @@ static void run_bandwidth(struct kernel_backend *b, int rounds, struct suite *s)
     b->release(b, to);
 }
 
+/* Everything, round after round, and the medians. */
+static int run_rounds(const struct bench *bench, int rounds, double *seconds, struct suite *s,
+                      struct err *e)
+{
+    struct decoder *d = bench->d;
+    struct kernel_backend *b = d->b;
+    for (int32_t i = 0; i < d->limits.step_tokens; i++) {
+        bench->ids[i] = (int32_t)((int64_t)i * 7919 % d->card->vocab);
+    }
+    for (int round = -1; round < rounds; round++) {
+        bool graph = round >= 0; /* the first round warms up, and scratch grows */
+        d->graphs = graph;
+        for (int i = 0; i < s->n && b->error[0] == '\0'; i++) {
+            seconds[i * rounds + (graph ? round : 0)] = run_point(bench, &s->point[i], graph);
+        }
+    }
+    for (int i = 0; i < s->n; i++) {
+        s->point[i].seconds = median(seconds + i * rounds, rounds);
+        if (!(s->point[i].seconds > 0.0) && b->error[0] == '\0') {
+            return err_work(e, NULL, NULL, "%s: a kernel took no time at all", b->device);
+        }
+    }
+    return 0;
+}
+
 int suite_run(struct decoder *d, const struct calibrate_size *size, struct suite *s, struct err *e)
 {
     struct kernel_backend *b = d->b;
@@ -232,22 +257,11 @@ int suite_run(struct decoder *d, const struct calibrate_size *size, struct suite
     bench.other = b->alloc(b, bench.other_bytes);
     bench.ids = calloc((size_t)d->limits.step_tokens, sizeof *bench.ids);
     double *seconds = calloc((size_t)(s->n * rounds) + 1, sizeof *seconds);
-    int rc = bench.ids != NULL && seconds != NULL ? 0 : err_memory(e, "timing kernels");
-    for (int32_t i = 0; rc == 0 && i < d->limits.step_tokens; i++) {
-        bench.ids[i] = (int32_t)((int64_t)i * 7919 % d->card->vocab);
-    }
-    for (int round = -1; rc == 0 && round < rounds; round++) {
-        bool graph = round >= 0; /* the first round warms up, and scratch grows */
-        d->graphs = graph;
-        for (int i = 0; i < s->n && b->error[0] == '\0'; i++) {
-            seconds[i * rounds + (round < 0 ? 0 : round)] = run_point(&bench, &s->point[i], graph);
-        }
-    }
-    for (int i = 0; rc == 0 && i < s->n; i++) {
-        s->point[i].seconds = median(seconds + i * rounds, rounds);
-        if (!(s->point[i].seconds > 0.0) && b->error[0] == '\0') {
-            rc = err_work(e, NULL, NULL, "%s: a kernel took no time at all", b->device);
-        }
+    int rc = 0;
+    if (bench.ids == NULL || seconds == NULL) {
+        rc = err_memory(e, "timing kernels");
+    } else {
+        rc = run_rounds(&bench, rounds, seconds, s, e);
     }
     b->release(b, bench.other);
     free(bench.ids);
