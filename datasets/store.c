@@ -237,6 +237,23 @@ static int old_store_remove(const char *path, const char *db_name, struct err *e
     return 0;
 }
 
+static int db_prepare(struct store *s, struct err *e)
+{
+    char sql[SQL_BYTES];
+    for (int i = SCHEMA_RUNS + 1; i < SCHEMA_TABLES; i++) {
+        schema_insert_sql(&schema_tables[i], sql, sizeof sql);
+        if (sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->insert[i], NULL) !=
+            SQLITE_OK) {
+            return error_of_db(e, s->path, s->db);
+        }
+    }
+    if (sqlite3_prepare_v2(s->db, "BEGIN", -1, &s->begin, NULL) != SQLITE_OK ||
+        sqlite3_prepare_v2(s->db, "COMMIT", -1, &s->commit, NULL) != SQLITE_OK) {
+        return error_of_db(e, s->path, s->db);
+    }
+    return 0;
+}
+
 static int db_create(struct store *s, struct err *e)
 {
     char sql[SQL_BYTES];
@@ -261,18 +278,7 @@ static int db_create(struct store *s, struct err *e)
         SQLITE_OK) {
         return error_of_db(e, s->path, s->db);
     }
-    for (int i = SCHEMA_RUNS + 1; i < SCHEMA_TABLES; i++) {
-        schema_insert_sql(&schema_tables[i], sql, sizeof sql);
-        if (sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->insert[i], NULL) !=
-            SQLITE_OK) {
-            return error_of_db(e, s->path, s->db);
-        }
-    }
-    if (sqlite3_prepare_v2(s->db, "BEGIN", -1, &s->begin, NULL) != SQLITE_OK ||
-        sqlite3_prepare_v2(s->db, "COMMIT", -1, &s->commit, NULL) != SQLITE_OK) {
-        return error_of_db(e, s->path, s->db);
-    }
-    return 0;
+    return db_prepare(s, e);
 }
 
 static int open_create(struct store *s, struct err *e)
@@ -316,6 +322,17 @@ static int db_open(struct store *s, int flags)
     return rc;
 }
 
+static int check_version(struct store *s, struct err *e)
+{
+    int64_t version = read_int(s->db, "PRAGMA user_version", -1);
+    return version == STORE_SCHEMA_VERSION
+               ? 0
+               : err_input(e, s->path, NULL,
+                           "has schema version %" PRId64 " and this program reads %d; use the "
+                           "version of willmsim that wrote it",
+                           version, STORE_SCHEMA_VERSION);
+}
+
 static int open_read(struct store *s, struct err *e)
 {
     bool exists;
@@ -340,14 +357,43 @@ static int open_read(struct store *s, struct err *e)
     if (rc != SQLITE_OK) {
         return error_of_db(e, s->path, s->db);
     }
-    int64_t version = read_int(s->db, "PRAGMA user_version", -1);
-    if (version != STORE_SCHEMA_VERSION) {
-        return err_input(e, s->path, NULL,
-                         "has schema version %" PRId64 " and this program reads %d; use the "
-                         "version of willmsim that wrote it",
-                         version, STORE_SCHEMA_VERSION);
+    return check_version(s, e);
+}
+
+static int open_append(struct store *s, struct err *e)
+{
+    struct stat st;
+    if (stat(s->path, &st) != 0 || (S_ISREG(st.st_mode) && st.st_size == 0)) {
+        return open_create(s, e);
     }
-    return 0;
+    bool exists;
+    int rc = path_check(s->path, false, &exists, e);
+    if (rc != 0) {
+        return rc;
+    }
+    if (access(s->path, W_OK) != 0) {
+        return err_input(e, s->path, NULL, "cannot be written: %s", strerror(errno));
+    }
+    if (file_is_busy(s->db_name)) {
+        return err_input(e, s->path, NULL, "another run is writing to it; name another file");
+    }
+    rc = db_open(s, SQLITE_OPEN_READWRITE) & 0xff;
+    if (rc == SQLITE_ERROR) {
+        return err_input(e, s->path, NULL, "holds no runs: its writer was stopped as it began");
+    }
+    char sql[160];
+    snprintf(sql, sizeof sql,
+             "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -%d",
+             STORE_CACHE_KIB);
+    if (rc != SQLITE_OK || sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
+        return error_of_db(e, s->path, s->db);
+    }
+    rc = check_version(s, e);
+    if (rc != 0) {
+        return rc;
+    }
+    s->run_id = read_int(s->db, "SELECT max(run_id) FROM runs", 0);
+    return db_prepare(s, e);
 }
 
 int store_open(const char *path, enum store_mode mode, struct store **store, struct err *e)
@@ -367,7 +413,9 @@ int store_open(const char *path, enum store_mode mode, struct store **store, str
         s->db_name = NULL;
         s->failed.code = err_memory(e, "opening a store");
     } else {
-        s->failed.code = mode == STORE_CREATE ? open_create(s, e) : open_read(s, e);
+        s->failed.code = mode == STORE_CREATE   ? open_create(s, e)
+                         : mode == STORE_APPEND ? open_append(s, e)
+                                                : open_read(s, e);
     }
     int code = s->failed.code;
     if (code != 0) {
@@ -392,9 +440,18 @@ static void sha256_hex(const char *text, char hex[2 * SHA256_DIGEST_SIZE + 1])
     }
 }
 
+static void run_enter(struct store *s, int64_t run_id)
+{
+    s->run_id = run_id;
+    s->in_run = true;
+    for (int i = SCHEMA_RUNS + 1; i < SCHEMA_TABLES; i++) {
+        sqlite3_bind_int64(s->insert[i], 1, run_id);
+    }
+}
+
 int store_begin_run(struct store *s, const struct store_run *run, int64_t *run_id, struct err *e)
 {
-    assert(s->mode == STORE_CREATE && !s->in_run);
+    assert(s->mode != STORE_READ && !s->in_run);
     int code = store_check(s, e);
     if (code != 0) {
         return code;
@@ -422,13 +479,46 @@ int store_begin_run(struct store *s, const struct store_run *run, int64_t *run_i
     if (code != 0) {
         return code;
     }
-    s->run_id++;
-    s->in_run = true;
-    for (int i = SCHEMA_RUNS + 1; i < SCHEMA_TABLES; i++) {
-        sqlite3_bind_int64(s->insert[i], 1, s->run_id);
-    }
+    run_enter(s, s->run_id + 1);
     *run_id = s->run_id;
     return 0;
+}
+
+int store_resume_run(struct store *s, int64_t run_id, int64_t rows[], struct err *e)
+{
+    assert(s->mode == STORE_APPEND && !s->in_run);
+    int code = store_check(s, e);
+    for (int i = SCHEMA_RUNS + 1; code == 0 && i < SCHEMA_TABLES; i++) {
+        char sql[160];
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM %s WHERE run_id = %" PRId64,
+                 schema_tables[i].name, run_id);
+        rows[i] = read_int(s->db, sql, -1);
+        code = rows[i] < 0 ? store_fail(s, e) : 0;
+    }
+    if (code == 0) {
+        run_enter(s, run_id);
+    }
+    return code;
+}
+
+int store_drop_run(struct store *s, struct err *e)
+{
+    assert(s->in_run);
+    int code = store_flush(s, e);
+    if (code == 0 && sqlite3_exec(s->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK) {
+        code = store_fail(s, e);
+    }
+    for (int i = SCHEMA_TABLES - 1; code == 0 && i >= SCHEMA_RUNS; i--) {
+        char sql[160];
+        snprintf(sql, sizeof sql, "DELETE FROM %s WHERE run_id = %" PRId64, schema_tables[i].name,
+                 s->run_id);
+        code = sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : store_fail(s, e);
+    }
+    if (code == 0 && sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
+        code = store_fail(s, e);
+    }
+    s->in_run = code != 0;
+    return code;
 }
 
 /* One row whose values were just bound (`bound`: what binding them said). */
@@ -549,7 +639,7 @@ int store_close(struct store *s, struct err *e)
         return 0;
     }
     int code = s->failed.code;
-    if (code == 0 && s->mode == STORE_CREATE) {
+    if (code == 0 && s->mode != STORE_READ) {
         code = store_flush(s, e);
     } else {
         store_check(s, e);
@@ -559,7 +649,7 @@ int store_close(struct store *s, struct err *e)
     }
     sqlite3_finalize(s->begin);
     sqlite3_finalize(s->commit);
-    if (code == 0 && s->mode == STORE_CREATE) {
+    if (code == 0 && s->mode != STORE_READ) {
         /* Refused only while somebody reads: then FILE-wal stays, and the file is whole with it. */
         sqlite3_exec(s->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
     }
