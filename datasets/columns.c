@@ -297,6 +297,25 @@ static int map_alloc(struct column_map *map, char *const *header, int n, struct 
     return ok ? 0 : err_memory(e, "the columns of a file");
 }
 
+int columns_map_copy(struct column_map *to, const struct column_map *from, struct err *e)
+{
+    *to = (struct column_map){0};
+    int rc = map_alloc(to, from->header, from->n_fields, e);
+    if (rc != 0) {
+        columns_map_free(to);
+        return rc;
+    }
+    for (int i = 0; i < from->n_fields; i++) {
+        to->column_of[i] = from->column_of[i];
+        to->reading[i] = from->reading[i];
+        to->percent[i] = from->percent[i];
+    }
+    memcpy(to->has, from->has, sizeof to->has);
+    to->n_mapped = from->n_mapped;
+    to->n_blank = from->n_blank;
+    return 0;
+}
+
 /* The mapping file's word for a header: true when it has one. */
 static bool given_column(const cJSON *given, const char *header, int *column)
 {
@@ -375,6 +394,18 @@ static void map_times(struct column_map *map, const bool *bare, enum column_laye
     }
 }
 
+/* Says whom a row is about, and nothing else: a UE's file may have it too. */
+static bool names_someone(int column)
+{
+    static const char *const names[] = {"rnti", "ue_id", "ue_number", "imsi", "cell", "slice_id"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(columns[column].name, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int map_finish(const char *file, struct column_map *map, struct err *e)
 {
     for (int i = 0; i < map->n_fields; i++) {
@@ -403,7 +434,7 @@ static int map_finish(const char *file, struct column_map *map, struct err *e)
             map->reading[i] == READ_RATE &&
             (strchr(map->header[i], '%') != NULL || strcasestr(map->header[i], "pct") != NULL ||
              strcasestr(map->header[i], "percent") != NULL);
-        map->has[columns[column].layer] = true;
+        map->has[columns[column].layer] |= !names_someone(column);
     }
     return 0;
 }

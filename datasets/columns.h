@@ -86,6 +86,7 @@ struct cJSON;
  * mapping names no column of ours, or no header; a column is there twice. */
 int columns_map(const char *file, char *const *header, int n_fields, const struct cJSON *given,
                 enum column_layer layer_hint, struct column_map *map, struct err *e);
+int columns_map_copy(struct column_map *to, const struct column_map *from, struct err *e);
 void columns_map_free(struct column_map *map);
 
 /* The column of that name in any spelling, or COLUMN_NONE. */
