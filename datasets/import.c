@@ -19,7 +19,7 @@ struct importer {
     const struct import_options *o;
     struct import_report *report;
     struct join join;
-    struct feed feeds[IMPORT_FILES];
+    struct import_feed feeds[IMPORT_FILES];
     int n_feeds;
     int64_t since_look;
     struct err *err;
@@ -28,14 +28,14 @@ struct importer {
 /* --- What belongs together -------------------------------------------------------------------- */
 
 /* The layer that a file of one layer is sorted and joined by. */
-static enum column_layer layer_of(const struct feed *f)
+static enum column_layer layer_of(const struct import_feed *f)
 {
-    const bool *has = feed_map(f)->has;
+    const bool *has = import_feed_map(f)->has;
     return has[LAYER_RAN] ? LAYER_RAN : has[LAYER_UE] || has[LAYER_SIM] ? LAYER_UE : LAYER_SERVER;
 }
 
 /* How many files go into one run: 1 (each is a recording of its own) or all of them. */
-static int files_per_run(const struct feed *feeds, int n, int *per_run, struct err *e)
+static int files_per_run(const struct import_feed *feeds, int n, int *per_run, struct err *e)
 {
     int n_ran = 0;
     for (int i = 0; i < n; i++) {
@@ -50,21 +50,21 @@ static int files_per_run(const struct feed *feeds, int n, int *per_run, struct e
                            n_ran, n);
 }
 
-static int feeds_open(struct feed *feeds, const char *const *files, int n,
+static int feeds_open(struct import_feed *feeds, const char *const *files, int n,
                       const struct import_options *o, struct import_notes *notes, int *n_open,
                       struct err *e)
 {
     int rc = 0;
     for (*n_open = 0; *n_open < n && rc == 0; *n_open += rc == 0) {
-        rc = feed_open(&feeds[*n_open], files[*n_open], o, notes, e);
+        rc = import_feed_open(&feeds[*n_open], files[*n_open], o, notes, e);
     }
     return rc;
 }
 
-static void feeds_close(struct feed *feeds, int n)
+static void feeds_close(struct import_feed *feeds, int n)
 {
     for (int i = 0; i < n; i++) {
-        feed_close(&feeds[i]);
+        import_feed_close(&feeds[i]);
     }
 }
 
@@ -76,7 +76,7 @@ int import_check(const char *const *files, int n, const struct import_options *o
     if (o->kind == IMPORT_TRACE) {
         return 0; /* a trace is read whole before anything is written */
     }
-    struct feed feeds[IMPORT_FILES] = {0};
+    struct import_feed feeds[IMPORT_FILES] = {0};
     struct import_notes notes = {0};
     int n_open = 0, per_run;
     int rc = feeds_open(feeds, files, n, o, &notes, &n_open, e);
@@ -100,7 +100,7 @@ static int look(struct importer *im)
     if (im->o->progress != NULL) {
         struct import_progress p = {.rows = im->report->notes.rows};
         for (int i = 0; i < im->n_feeds; i++) {
-            feed_bytes(&im->feeds[i], &p.bytes, &p.bytes_all);
+            import_feed_bytes(&im->feeds[i], &p.bytes, &p.bytes_all);
         }
         im->o->progress(im->o->progress_self, &p);
     }
@@ -110,23 +110,23 @@ static int look(struct importer *im)
 /* The rows of one wide file. Its first row is at hand. */
 static int rows_of_one(struct importer *im)
 {
-    struct feed *f = &im->feeds[0];
-    const bool *has = feed_map(f)->has;
+    struct import_feed *f = &im->feeds[0];
+    const bool *has = import_feed_map(f)->has;
     int rc = f->ended ? 0 : 1;
     while (rc == 1) {
-        rc = join_wide(&im->join, feed_row(f), has, feed_changed(f));
+        rc = join_wide(&im->join, import_feed_row(f), has, import_feed_changed(f));
         rc = rc == 0 ? look(im) : rc;
-        rc = rc == 0 ? feed_next(f, im->err) : rc;
+        rc = rc == 0 ? import_feed_next(f, im->err) : rc;
     }
     return rc;
 }
 
-static int row_joined(struct importer *im, struct feed *f)
+static int row_joined(struct importer *im, struct import_feed *f)
 {
     struct join *j = &im->join;
-    const struct import_row *row = feed_row(f);
+    const struct import_row *row = import_feed_row(f);
     enum column_layer layer = layer_of(f);
-    return layer == LAYER_RAN  ? join_wide(j, row, feed_map(f)->has, feed_changed(f))
+    return layer == LAYER_RAN  ? join_wide(j, row, import_feed_map(f)->has, import_feed_changed(f))
            : layer == LAYER_UE ? join_ue_row(j, row)
                                : join_server_row(j, row);
 }
@@ -137,13 +137,13 @@ static int rows_of_several(struct importer *im)
 {
     static const int rank[LAYERS] = {[LAYER_SERVER] = 0, [LAYER_UE] = 1, [LAYER_RAN] = 2};
     for (;;) {
-        struct feed *first = NULL;
+        struct import_feed *first = NULL;
         for (int i = 0; i < im->n_feeds; i++) {
-            struct feed *f = &im->feeds[i];
+            struct import_feed *f = &im->feeds[i];
             if (f->ended) {
                 continue;
             }
-            f->time_ns = join_time_ns(feed_row(f), layer_of(f));
+            f->time_ns = join_time_ns(import_feed_row(f), layer_of(f));
             if (first == NULL || f->time_ns < first->time_ns ||
                 (f->time_ns == first->time_ns && rank[layer_of(f)] < rank[layer_of(first)])) {
                 first = f;
@@ -154,7 +154,7 @@ static int rows_of_several(struct importer *im)
         }
         int rc = row_joined(im, first);
         rc = rc == 0 ? look(im) : rc;
-        rc = rc == 0 ? feed_next(first, im->err) : rc;
+        rc = rc == 0 ? import_feed_next(first, im->err) : rc;
         if (rc < 0) {
             return rc;
         }
@@ -167,15 +167,15 @@ static int rows_of_several(struct importer *im)
  * into fractions in one transaction, and never twice (I1). */
 static int rates_rescale(struct importer *im, int64_t run_id)
 {
-    const struct feed *f = &im->feeds[0];
+    const struct import_feed *f = &im->feeds[0];
     for (int i = 0; i < im->n_feeds; i++) {
         f = layer_of(&im->feeds[i]) == LAYER_RAN ? &im->feeds[i] : f;
     }
-    if (feed_rate_max(f) <= 1) {
+    if (import_feed_rate_max(f) <= 1) {
         return 0;
     }
     bool dl = false, ul = false;
-    const struct column_map *map = feed_map(f);
+    const struct column_map *map = import_feed_map(f);
     for (int i = 0; i < map->n_fields; i++) {
         int column = map->column_of[i];
         bool plain = column >= 0 && column_reading(column) == READ_RATE && !map->percent[i];
@@ -215,7 +215,7 @@ static int run_finish(struct importer *im, int64_t run_id)
 
 static void run_label(const struct importer *im, char label[160])
 {
-    const char *said = feed_row(&im->feeds[0])->extra.sim_label;
+    const char *said = import_feed_row(&im->feeds[0])->extra.sim_label;
     const char *slash = strrchr(im->feeds[0].path, '/');
     if (said != NULL) {
         snprintf(label, 160, "%s", said);
@@ -251,7 +251,7 @@ static int run_begin(struct importer *im, int64_t *run_id, bool *done)
         file->path = im->feeds[i].path;
         file->run_id = run.run_id;
         snprintf(file->label, sizeof file->label, "%s", label);
-        rc = columns_map_copy(&file->map, feed_map(&im->feeds[i]), im->err);
+        rc = columns_map_copy(&file->map, import_feed_map(&im->feeds[i]), im->err);
     }
     return rc;
 }
@@ -260,7 +260,7 @@ static int run_rows(struct importer *im)
 {
     int rc = 0;
     for (int i = 0; i < im->n_feeds && rc >= 0; i++) {
-        rc = feed_next(&im->feeds[i], im->err);
+        rc = import_feed_next(&im->feeds[i], im->err);
     }
     if (rc < 0) {
         return rc;
@@ -361,7 +361,7 @@ static int runs_import(struct importer *im, const char *const *files, int n)
         }
         return failed;
     }
-    struct feed feeds[IMPORT_FILES] = {0};
+    struct import_feed feeds[IMPORT_FILES] = {0};
     struct import_notes ignored = {0};
     int n_open = 0, per_run = 1;
     int rc = 0;

@@ -6,15 +6,15 @@
 #include "datasets/import_csv.h"
 #include "datasets/import_influx.h"
 
-static struct cells *feed_cells(const struct feed *f)
+static struct cells *import_feed_cells(const struct import_feed *f)
 {
     return f->csv != NULL ? &f->csv->cells : influx_cells(f->influx);
 }
 
-int feed_open(struct feed *f, const char *path, const struct import_options *o,
-              struct import_notes *notes, struct err *e)
+int import_feed_open(struct import_feed *f, const char *path, const struct import_options *o,
+                     struct import_notes *notes, struct err *e)
 {
-    *f = (struct feed){.path = path};
+    *f = (struct import_feed){.path = path};
     if (o->kind == IMPORT_INFLUX) {
         return influx_open(&f->influx, path, o, notes, e);
     }
@@ -30,54 +30,54 @@ int feed_open(struct feed *f, const char *path, const struct import_options *o,
     return rc;
 }
 
-void feed_close(struct feed *f)
+void import_feed_close(struct import_feed *f)
 {
     if (f->csv != NULL) {
         csv_feed_close(f->csv);
         free(f->csv);
     }
     influx_close(f->influx);
-    *f = (struct feed){0};
+    *f = (struct import_feed){0};
 }
 
-int feed_next(struct feed *f, struct err *e)
+int import_feed_next(struct import_feed *f, struct err *e)
 {
     int rc = f->csv != NULL ? csv_feed_next(f->csv, e) : influx_next(f->influx, e);
     f->ended = rc == 0;
     return rc;
 }
 
-const struct import_row *feed_row(const struct feed *f)
+const struct import_row *import_feed_row(const struct import_feed *f)
 {
-    return &feed_cells(f)->row;
+    return &import_feed_cells(f)->row;
 }
 
-bool feed_changed(struct feed *f)
+bool import_feed_changed(struct import_feed *f)
 {
-    bool *changed = feed_cells(f)->changed;
+    bool *changed = import_feed_cells(f)->changed;
     bool any = changed[LAYER_UE] || changed[LAYER_SERVER] || changed[LAYER_SIM];
     changed[LAYER_UE] = changed[LAYER_SERVER] = changed[LAYER_SIM] = false;
     return any;
 }
 
-const struct column_map *feed_map(const struct feed *f)
+const struct column_map *import_feed_map(const struct import_feed *f)
 {
-    return feed_cells(f)->map;
+    return import_feed_cells(f)->map;
 }
 
-int64_t feed_line(const struct feed *f)
+int64_t import_feed_line(const struct import_feed *f)
 {
     return f->csv != NULL ? f->csv->row_line : 0;
 }
 
-void feed_bytes(const struct feed *f, int64_t *done, int64_t *all)
+void import_feed_bytes(const struct import_feed *f, int64_t *done, int64_t *all)
 {
     const struct lines *l = f->csv != NULL ? &f->csv->lines : influx_lines(f->influx);
     *done += l->offset;
     *all += l->bytes;
 }
 
-double feed_rate_max(const struct feed *f)
+double import_feed_rate_max(const struct import_feed *f)
 {
-    return feed_cells(f)->rate_max;
+    return import_feed_cells(f)->rate_max;
 }

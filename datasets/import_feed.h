@@ -7,7 +7,7 @@
 struct csv_feed;
 struct influx;
 
-struct feed {
+struct import_feed {
     const char *path;
     struct csv_feed *csv; /* one of the two */
     struct influx *influx;
@@ -16,22 +16,22 @@ struct feed {
 };
 
 /* Opens a file as `o->kind` says; the header is read. */
-int feed_open(struct feed *f, const char *path, const struct import_options *o,
-              struct import_notes *notes, struct err *e);
-void feed_close(struct feed *f);
+int import_feed_open(struct import_feed *f, const char *path, const struct import_options *o,
+                     struct import_notes *notes, struct err *e);
+void import_feed_close(struct import_feed *f);
 
 /* Goes to the next good row: 1, 0 at the end, or an error. */
-int feed_next(struct feed *f, struct err *e);
+int import_feed_next(struct import_feed *f, struct err *e);
 
 /* The row at hand. */
-const struct import_row *feed_row(const struct feed *f);
+const struct import_row *import_feed_row(const struct import_feed *f);
 
 /* Whether a column of the UE, the server or the simulator is new since it was last asked. */
-bool feed_changed(struct feed *f);
+bool import_feed_changed(struct import_feed *f);
 
-const struct column_map *feed_map(const struct feed *f);
-int64_t feed_line(const struct feed *f);
-void feed_bytes(const struct feed *f, int64_t *done, int64_t *all);
-double feed_rate_max(const struct feed *f);
+const struct column_map *import_feed_map(const struct import_feed *f);
+int64_t import_feed_line(const struct import_feed *f);
+void import_feed_bytes(const struct import_feed *f, int64_t *done, int64_t *all);
+double import_feed_rate_max(const struct import_feed *f);
 
 #endif

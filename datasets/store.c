@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #include "base/units.h"
+#include "datasets/feed.h"
 #include "datasets/schema.h"
 
 /* "WLLM": in the file's header, so that `file` and we know our own. */
@@ -40,7 +41,7 @@ enum { STORE_COMMIT_NS = 1000000000, STORE_BUSY_MS = 1000, SQL_BYTES = 8192 };
 
 /* RAN rows are 10 % faster than with SQLite's 4 KiB; with still larger pages the index of
  * `requests` (next comment) would not fit into the cache. */
-enum { STORE_PAGE_BYTES = 8192 };
+enum { STORE_PAGE_BYTES = 16384 };
 
 /* The index of `requests` grows at as many places as there are UEs; with SQLite's 2 MiB the pages
  * of a thousand UEs would be read and written again and again. */
@@ -49,9 +50,9 @@ enum { STORE_CACHE_KIB = 16 << 10 };
 struct store {
     sqlite3 *db;
     enum store_mode mode;
-    char *path;                          /* as the caller named it */
-    char *db_name;                       /* as SQLite hears it */
-    sqlite3_stmt *insert[SCHEMA_TABLES]; /* [SCHEMA_RUNS] stays NULL */
+    char *path;        /* as the caller named it */
+    char *db_name;     /* as SQLite hears it */
+    struct feed *feed; /* where rows go, NULL in a store that is read */
     sqlite3_stmt *begin, *commit;
     int64_t run_id;     /* of the run begun last */
     bool in_run;        /* begun and not ended */
@@ -59,8 +60,7 @@ struct store {
     int64_t pending;    /* rows in it */
     int64_t txn_due_ns; /* when it is to end */
     struct err failed;  /* code 0: none (S6) */
-    bool ran_bound;     /* insert[SCHEMA_RAN_RECORDS] holds the numbers of last_ran */
-    struct ran_record last_ran;
+    bool has_ran;       /* a row of ran_records was given */
 };
 
 static int64_t clock_now_ns(void)
@@ -153,7 +153,8 @@ static int txn_commit(struct store *s)
         return SQLITE_OK;
     }
     s->in_txn = false;
-    return step_and_reset(s->commit);
+    int rc = feed_drain(s->feed);
+    return rc != SQLITE_OK ? rc : step_and_reset(s->commit);
 }
 
 /* --- Opening --------------------------------------------------------------------------------- */
@@ -237,17 +238,15 @@ static int old_store_remove(const char *path, const char *db_name, struct err *e
     return 0;
 }
 
+/* What writing needs of a database that has the tables. */
 static int db_prepare(struct store *s, struct err *e)
 {
-    char sql[SQL_BYTES];
-    for (int i = SCHEMA_RUNS + 1; i < SCHEMA_TABLES; i++) {
-        schema_insert_sql(&schema_tables[i], sql, sizeof sql);
-        if (sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->insert[i], NULL) !=
-            SQLITE_OK) {
-            return error_of_db(e, s->path, s->db);
-        }
+    int rc = feed_open(s->db, &s->feed);
+    if (rc == SQLITE_NOMEM) {
+        return err_memory(e, "making a store");
     }
-    if (sqlite3_prepare_v2(s->db, "BEGIN", -1, &s->begin, NULL) != SQLITE_OK ||
+    if (rc != SQLITE_OK ||
+        sqlite3_prepare_v2(s->db, "BEGIN IMMEDIATE", -1, &s->begin, NULL) != SQLITE_OK ||
         sqlite3_prepare_v2(s->db, "COMMIT", -1, &s->commit, NULL) != SQLITE_OK) {
         return error_of_db(e, s->path, s->db);
     }
@@ -258,11 +257,10 @@ static int db_create(struct store *s, struct err *e)
 {
     char sql[SQL_BYTES];
     /* The id comes first: from then on the file is known as ours (S5). The checkpoint brings the
-     * tables into FILE itself. */
+     * tables into FILE itself, and brings FILE to the disk: nothing before it needs to be. */
     snprintf(sql, sizeof sql,
-             "PRAGMA page_size = %d; PRAGMA application_id = %d; PRAGMA user_version = %d; "
-             "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -%d; "
-             "BEGIN",
+             "PRAGMA synchronous = OFF; PRAGMA page_size = %d; PRAGMA application_id = %d; "
+             "PRAGMA user_version = %d; PRAGMA journal_mode = WAL; PRAGMA cache_size = -%d; BEGIN",
              STORE_PAGE_BYTES, STORE_APPLICATION_ID, STORE_SCHEMA_VERSION, STORE_CACHE_KIB);
     if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
         return error_of_db(e, s->path, s->db);
@@ -274,8 +272,11 @@ static int db_create(struct store *s, struct err *e)
             return error_of_db(e, s->path, s->db);
         }
     }
-    if (sqlite3_exec(s->db, "COMMIT; PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL) !=
-        SQLITE_OK) {
+    size_t length = schema_view_sql(sql, sizeof sql);
+    assert(length < sizeof sql);
+    if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_exec(s->db, "COMMIT; PRAGMA synchronous = NORMAL; PRAGMA wal_checkpoint(TRUNCATE)",
+                     NULL, NULL, NULL) != SQLITE_OK) {
         return error_of_db(e, s->path, s->db);
     }
     return db_prepare(s, e);
@@ -444,9 +445,7 @@ static void run_enter(struct store *s, int64_t run_id)
 {
     s->run_id = run_id;
     s->in_run = true;
-    for (int i = SCHEMA_RUNS + 1; i < SCHEMA_TABLES; i++) {
-        sqlite3_bind_int64(s->insert[i], 1, run_id);
-    }
+    feed_set_run(s->feed, run_id);
 }
 
 int store_begin_run(struct store *s, const struct store_run *run, int64_t *run_id, struct err *e)
@@ -521,12 +520,21 @@ int store_drop_run(struct store *s, struct err *e)
     return code;
 }
 
-/* One row whose values were just bound (`bound`: what binding them said). */
-static int row_put(struct store *s, enum schema_table_id table, int bound)
+static int row_put(struct store *s, enum schema_table_id table, const void *row)
 {
-    if (bound != SQLITE_OK || step_and_reset(s->insert[table]) != SQLITE_OK) {
+    assert(s->in_run);
+    if (s->failed.code != 0) {
+        return s->failed.code;
+    }
+    int rc = txn_begin(s);
+    rc = rc != SQLITE_OK ? rc : feed_add(s->feed, table, row);
+    if (rc == SQLITE_NOMEM) { /* ours, of which SQLite knows nothing, or SQLite's */
+        return err_memory(&s->failed, "writing rows to a store");
+    }
+    if (rc != SQLITE_OK) {
         return store_fail(s, NULL);
     }
+    s->has_ran |= table == SCHEMA_RAN_RECORDS;
     s->pending++;
     if ((s->pending >= STORE_ROWS_PER_COMMIT || clock_now_ns() >= s->txn_due_ns) &&
         txn_commit(s) != SQLITE_OK) {
@@ -535,44 +543,18 @@ static int row_put(struct store *s, enum schema_table_id table, int bound)
     return 0;
 }
 
-/* What every sink function does before it binds. */
-static int row_begin(struct store *s)
-{
-    assert(s->in_run);
-    if (s->failed.code != 0) {
-        return s->failed.code;
-    }
-    return txn_begin(s) == SQLITE_OK ? 0 : store_fail(s, NULL);
-}
-
 #define SINK(thing, table)                                                                         \
     static int sink_##thing(void *self, const struct thing##_record *row)                          \
     {                                                                                              \
-        struct store *s = self;                                                                    \
-        int code = row_begin(s);                                                                   \
-        return code != 0 ? code : row_put(s, table, schema_bind_##thing(s->insert[table], row));   \
+        return row_put(self, table, row);                                                          \
     }
 SINK(request, SCHEMA_REQUESTS)
 SINK(ue, SCHEMA_UE_RECORDS)
+SINK(ran, SCHEMA_RAN_RECORDS)
 SINK(server, SCHEMA_SERVER_RECORDS)
 SINK(cell, SCHEMA_CELLS)
 SINK(gpu, SCHEMA_GPUS)
 SINK(decision, SCHEMA_SLICE_DECISIONS)
-
-static int sink_ran(void *self, const struct ran_record *row)
-{
-    struct store *s = self;
-    int code = row_begin(s);
-    if (code != 0) {
-        return code;
-    }
-    sqlite3_stmt *insert = s->insert[SCHEMA_RAN_RECORDS];
-    int bound =
-        s->ran_bound ? schema_rebind_ran(insert, row, &s->last_ran) : schema_bind_ran(insert, row);
-    s->last_ran = *row;
-    s->ran_bound = true;
-    return row_put(s, SCHEMA_RAN_RECORDS, bound);
-}
 
 struct record_sink store_sink(struct store *s)
 {
@@ -644,14 +626,20 @@ int store_close(struct store *s, struct err *e)
     } else {
         store_check(s, e);
     }
-    for (int i = 0; i < SCHEMA_TABLES; i++) {
-        sqlite3_finalize(s->insert[i]);
-    }
+    feed_close(s->feed);
     sqlite3_finalize(s->begin);
     sqlite3_finalize(s->commit);
     if (code == 0 && s->mode != STORE_READ) {
-        /* Refused only while somebody reads: then FILE-wal stays, and the file is whole with it. */
-        sqlite3_exec(s->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+        if (s->has_ran) {
+            /* Without them all is there, only slower to look at; so is a killed run's file. */
+            sqlite3_exec(s->db, schema_view_indexes_sql, NULL, NULL, NULL);
+        }
+        /* All rows to the disk; then the file's header may say one journal or the other. Refused
+         * only while somebody reads: then FILE-wal stays, and the file is whole with it. */
+        sqlite3_exec(s->db,
+                     "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA synchronous = OFF; "
+                     "PRAGMA journal_mode = DELETE",
+                     NULL, NULL, NULL);
     }
     sqlite3_close(s->db);
     free(s->path);
@@ -669,13 +657,17 @@ const struct err *store_error(const struct store *s)
 
 int store_count_runs(struct store *s, int64_t *runs, int64_t *incomplete, struct err *e)
 {
-    *runs = read_int(s->db, "SELECT count(*) FROM runs", -1);
-    *incomplete = read_int(s->db, "SELECT count(*) FROM runs WHERE complete = 0", -1);
+    struct sqlite3 *db = store_db(s);
+    *runs = read_int(db, "SELECT count(*) FROM runs", -1);
+    *incomplete = read_int(db, "SELECT count(*) FROM runs WHERE complete = 0", -1);
     return *runs < 0 || *incomplete < 0 ? error_of_db(e, s->path, s->db) : 0;
 }
 
 struct sqlite3 *store_db(struct store *s)
 {
+    if (s->feed != NULL) {
+        feed_drain(s->feed); /* what it says, the next row or store_flush says again */
+    }
     return s->db;
 }
 

@@ -71,8 +71,10 @@ int store_resume_run(struct store *s, int64_t run_id, int64_t rows[], struct err
 int store_drop_run(struct store *s, struct err *e);
 
 /* Where the rows of the current run go. The sink is good until store_close; its functions return
- * 0 or an error code, and store_error() then has the line. Nothing is allocated per row (but by
- * SQLite's page cache). */
+ * 0 or an error code, and store_error() then has the line. A row is copied, and written by a thread
+ * of the store's own (feed.h): one that cannot be written is told by the call for it or a later
+ * one, store_flush and store_end_run at the latest. Nothing is allocated per row (but by SQLite's
+ * page cache, and for texts of more than 64 KiB a row). */
 struct record_sink store_sink(struct store *s);
 
 /* Commits what is pending. For a caller that knows of a pause without rows. */
@@ -91,7 +93,8 @@ const struct err *store_error(const struct store *s);
 /* How many runs the file holds, and how many of them are incomplete. */
 int store_count_runs(struct store *s, int64_t *runs, int64_t *incomplete, struct err *e);
 
-/* The database itself, for the readers in datasets/ (summary, export). */
+/* The database itself, for the readers in datasets/ (summary, export). It shows all rows that were
+ * given until then; in a store that is written, ask again after the next. */
 struct sqlite3 *store_db(struct store *s);
 const char *store_path(const struct store *s);
 
