@@ -1,9 +1,12 @@
 /* verb_export.c - willmsim export: a table out of a result file. */
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "datasets/export.h"
+#include "datasets/export_records.h"
 #include "datasets/schema.h"
 #include "datasets/store.h"
 #include "tools/call.h"
@@ -16,23 +19,58 @@ static void print_help(void)
     for (const char *const *name = schema_table_names; *name != NULL; name++) {
         text_add(&tables, " %s", *name);
     }
-    printf("usage: willmsim export DB TABLE [--csv]\n"
-           "Prints a table of a result file, in the order of its key. Tables:%s.\n"
-           "  --csv  comma-separated (RFC 4180), numbers to the last digit; NULL is empty.\n"
-           "         Without it, columns aligned for reading.\n",
-           tables.chars);
+    printf(
+        "usage: willmsim export DB TABLE [--csv] [--out FILE]\n"
+        "       willmsim export DB records --csv [--spelling ours|willm] [--label TEXT]\n"
+        "                                        [--out FILE]\n"
+        "Prints a table of a result file, in the order of its key. Tables:%s.\n"
+        "TABLE records: a row per RAN record with the latest request of its UE, the 58 metrics of\n"
+        "the WiLLM data set and what `willmsim import willm` needs to give the same back.\n"
+        "  --csv            comma-separated (RFC 4180), numbers to the last digit; NULL is empty.\n"
+        "                   Without it, columns aligned for reading.\n"
+        "  --spelling WORD  names of the columns of records: ours, or those of the released data\n"
+        "                   set (default: willm)\n"
+        "  --label TEXT     column sim_label of every record (default: simulated: SCENARIO)\n"
+        "  --out FILE       write there instead\n",
+        tables.chars);
 }
 
-int verb_export(int argc, char **argv)
+struct export_call {
+    const char *db, *table, *out;
+    enum export_format format;
+    bool of_records; /* an option of records was given */
+    struct export_records records;
+};
+
+/* Returns -1 to go on, else the exit status. */
+static int read_call(int argc, char **argv, struct export_call *call)
 {
     static const struct option options[] = {
-        {"help", no_argument, NULL, CALL_HELP}, {"csv", no_argument, NULL, 'c'}, {0}};
-    enum export_format format = EXPORT_TEXT;
+        {"help", no_argument, NULL, CALL_HELP},     {"csv", no_argument, NULL, 'c'},
+        {"spelling", required_argument, NULL, 's'}, {"label", required_argument, NULL, 'l'},
+        {"out", required_argument, NULL, 'o'},      {0}};
+    static const char *const spellings[] = {[SPELLING_OURS] = "ours", [SPELLING_WILLM] = "willm"};
     int option = 0;
     while ((option = call_option(argc, argv, options)) != CALL_END) {
+        int word = 0;
         switch (option) {
         case 'c':
-            format = EXPORT_CSV;
+            call->format = EXPORT_CSV;
+            break;
+        case 's':
+            word = call_word(argv[0], "spelling", optarg, spellings, 2);
+            if (word < 0) {
+                return 2;
+            }
+            call->records.spelling = (enum export_spelling)word;
+            call->of_records = true;
+            break;
+        case 'l':
+            call->records.label = optarg;
+            call->of_records = true;
+            break;
+        case 'o':
+            call->out = optarg;
             break;
         case CALL_HELP:
             print_help();
@@ -45,17 +83,72 @@ int verb_export(int argc, char **argv)
         return call_wrong(argv[0], "it takes a result file and a table; write 'willmsim export DB "
                                    "requests --csv'");
     }
+    call->db = argv[optind];
+    call->table = argv[optind + 1];
+    bool records = strcmp(call->table, "records") == 0;
+    if (records && call->format != EXPORT_CSV) {
+        return call_wrong(argv[0], "records are written as CSV only; add --csv");
+    }
+    if (!records && call->of_records) {
+        return call_wrong(argv[0], "--spelling and --label are for the table records");
+    }
+    return -1;
+}
+
+/* To a file by another name first, so that nothing half-written has the name that was asked for. */
+static int export_to(const struct export_call *call, struct store *store,
+                     struct export_result *result, struct err *e)
+{
+    char part[4096] = "";
+    FILE *out = stdout;
+    if (call->out != NULL) {
+        if (snprintf(part, sizeof part, "%s.part", call->out) >= (int)sizeof part) {
+            return err_input(e, "export", "--out", "the path is too long");
+        }
+        out = fopen(part, "we");
+        if (out == NULL) {
+            return err_input(e, call->out, NULL, "cannot be written: %s", strerror(errno));
+        }
+    }
+    int64_t runs;
+    int rc = strcmp(call->table, "records") != 0
+                 ? export_table(store, call->table, call->format, out, result, e)
+                 : export_records(store, &call->records, out, &result->rows, e);
+    if (rc == 0 && strcmp(call->table, "records") == 0) {
+        rc = store_count_runs(store, &runs, &result->incomplete_runs, e);
+    }
+    if (call->out != NULL) {
+        if (fclose(out) != 0 && rc == 0) {
+            rc = err_work(e, call->out, NULL, "cannot be written: %s", strerror(errno));
+        }
+        if (rc == 0 && rename(part, call->out) != 0) {
+            rc = err_work(e, call->out, NULL, "cannot be written: %s", strerror(errno));
+        }
+        if (rc != 0) {
+            remove(part);
+        }
+    }
+    return rc;
+}
+
+int verb_export(int argc, char **argv)
+{
+    struct export_call call = {.format = EXPORT_TEXT, .records.spelling = SPELLING_WILLM};
+    int status = read_call(argc, argv, &call);
+    if (status >= 0) {
+        return status;
+    }
     struct store *store = NULL;
     struct err e = {0};
     struct export_result result = {0};
-    int rc = store_open(argv[optind], STORE_READ, &store, &e);
+    int rc = store_open(call.db, STORE_READ, &store, &e);
     if (rc == 0) {
-        rc = export_table(store, argv[optind + 1], format, stdout, &result, &e);
+        rc = export_to(&call, store, &result, &e);
         store_close(store, NULL);
     }
     if (rc != 0) {
         return call_fail(&e);
     }
-    results_warn(argv[optind], result.incomplete_runs);
+    results_warn(call.db, result.incomplete_runs);
     return 0;
 }
