@@ -12,6 +12,10 @@
  * configuration: TDD period 5 ms at 30 kHz). Only where a file has no totals. */
 static const double ul_opportunities_per_s = 600;
 
+/* Weight of the newest opportunity in the testbed's UL throughput (OpenAirInterface's proportional
+ * fair scheduler: thr = (1 - a) thr + a bytes). */
+static const double thr_weight = 0.0005;
+
 struct join_ue *join_ue_make(int64_t key, int64_t index)
 {
     struct join_ue *u = calloc(1, sizeof *u);
@@ -78,6 +82,18 @@ bool join_ue_mark(struct join_ue *u, const struct import_row *row, int slice, in
         m.n_bytes = before.n_bytes + has_bytes;
         m.n_prb = before.n_prb + has_prb;
     }
+    m.thr = ran->ul_throughput;
+    m.thr_bytes = before.thr_bytes;
+    m.n_thr = before.n_thr;
+    double decayed = u->n_marks == 0
+                         ? NAN
+                         : before.thr * pow(1 - thr_weight, ul_opportunities_per_s / 1e3 *
+                                                                (double)(m.ms - before.ms));
+    if (!isnan(m.thr - decayed)) {
+        /* An average that falls faster than it decays began anew: the UE attached again. */
+        m.thr_bytes += m.thr < decayed - 0.01 * decayed ? 0 : (m.thr - decayed) / thr_weight;
+        m.n_thr++;
+    }
     *mark_at(u, u->n_marks++) = m;
     u->last_ms = m.ms;
     return true;
@@ -118,6 +134,10 @@ struct join_radio join_ue_radio(const struct join_ue *u, int64_t from_ns, int64_
     if (b < 0) {
         return radio;
     }
+    /* The first instant at or after the end: what comes in between is little, what came before
+     * the end would be missed. */
+    bool later = mark_at(u, (uint64_t)b)->ms * NS_PER_MS < to_ns;
+    b += later && (uint64_t)b + 1 < u->n_marks;
     const struct join_mark *end = mark_at(u, (uint64_t)b);
     radio.bler = end->bler;
     if (a < 0) {
@@ -127,8 +147,14 @@ struct join_radio join_ue_radio(const struct join_ue *u, int64_t from_ns, int64_
     double bytes = end->bytes - start->bytes, prb = end->prb - start->prb;
     if (!u->has_totals) { /* the mean of the samples; NAN when there are none */
         double opportunities = ul_opportunities_per_s * s_of_ns(to_ns - from_ns);
+        double sampled = bytes;
         bytes *= opportunities / (double)(end->n_bytes - start->n_bytes);
         prb *= opportunities / (double)(end->n_prb - start->n_prb);
+        if (b > a && end->n_thr - start->n_thr == b - a) {
+            bytes = fmax(end->thr_bytes - start->thr_bytes, 0);
+            /* PRB as the sampled blocks have them for their bytes. */
+            prb = sampled > 0 ? (end->prb - start->prb) * bytes / sampled : prb;
+        }
     }
     radio.bytes = rounded(bytes);
     radio.prb = rounded(prb);

@@ -10,6 +10,9 @@ struct join_mark {
     int64_t ms;
     double bytes, prb;      /* sums over the instants, or the gNB's own totals */
     int64_t n_bytes, n_prb; /* instants that say them */
+    double thr;             /* UL throughput: average of bytes an opportunity; NAN: not said */
+    double thr_bytes;       /* bytes that its changes stand for, since the first instant */
+    int64_t n_thr;          /* changes known */
     double bler;
     int slice, cell; /* names of the join; -1: not said */
 };
@@ -56,9 +59,11 @@ bool join_ue_mark(struct join_ue *u, const struct import_row *row, int slice, in
 /* Keeps a copy of a request. False: no memory. */
 bool join_ue_wait(struct join_ue *u, const struct import_row *row, bool has_server);
 
-/* What the uplink carried between two instants, and the block error rate at the second. From the
- * gNB's totals when the file has them; else from what each instant says of the last transport
- * block, as a sample of the opportunities in between. Not known where no RAN rows cover it. */
+/* What the uplink carried between two instants, and the block error rate at the second. Bytes from
+ * the gNB's totals when the file has them; else out of the changes of UL Throughput, which is an
+ * average over opportunities with a known weight; else, as PRB, from what each instant says of the
+ * last transport block, as a sample of the opportunities in between. Not known where no RAN rows
+ * cover it. */
 struct join_radio join_ue_radio(const struct join_ue *u, int64_t from_ns, int64_t to_ns);
 
 bool join_server_keep(struct join_server *w, const struct server_record *row, int64_t key);

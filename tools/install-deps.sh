@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that a job needs and this machine lacks. Asks nothing.
-# usage: install-deps.sh [build] [test] [lint] [bench]
+# usage: install-deps.sh [build] [test] [lint] [bench] [influx]
 set -u
 want=
 for job in "$@"; do
@@ -9,7 +9,8 @@ for job in "$@"; do
     test)  want="$want libcmocka-dev sqlite3 jq" ;;
     lint)  want="$want clang-format clang-tidy cppcheck libomp-dev" ;;
     bench) want="$want python3-simpy3" ;;
-    *) echo "willmsim: install-deps.sh: unknown job '$job'; use build, test, lint or bench" >&2; exit 2 ;;
+    influx) want="$want influxdb" ;;
+    *) echo "willmsim: install-deps.sh: unknown job '$job'; use build, test, lint, bench or influx" >&2; exit 2 ;;
     esac
 done
 missing=
