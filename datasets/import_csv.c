@@ -257,7 +257,7 @@ static const char *row_read(struct csv_feed *s, const struct line_row *row)
     if (s->n_rows > 1) {
         return "a carriage return stands inside the line";
     }
-    if (s->bad == NULL && row_is_short(s)) {
+    if (row_is_short(s)) {
         snprintf(s->why, sizeof s->why, "it has %d fields and the header %d", s->field,
                  s->map.n_fields);
         return s->why;

@@ -380,7 +380,10 @@ static int open_append(struct store *s, struct err *e)
     }
     rc = db_open(s, SQLITE_OPEN_READWRITE) & 0xff;
     if (rc == SQLITE_ERROR) {
-        return err_input(e, s->path, NULL, "holds no runs: its writer was stopped as it began");
+        /* Its writer was stopped before it had tables: there is nothing in it. */
+        sqlite3_close(s->db);
+        s->db = NULL;
+        return open_create(s, e);
     }
     char sql[160];
     snprintf(sql, sizeof sql,
