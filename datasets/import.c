@@ -107,14 +107,27 @@ static int look(struct importer *im)
     return 0;
 }
 
+/* Rows of another simulation have request ids that are taken. */
+static int check_label(struct importer *im, const struct import_feed *f, const char *label)
+{
+    const char *said = import_feed_row(f)->extra.sim_label;
+    return said == NULL || strcmp(said, label) == 0
+               ? 0
+               : err_input(im->err, f->path, NULL,
+                           "holds rows of \"%s\" and of \"%s\"; import each from a file of its own",
+                           label, said);
+}
+
 /* The rows of one wide file. Its first row is at hand. */
-static int rows_of_one(struct importer *im)
+static int rows_of_one(struct importer *im, const char *label)
 {
     struct import_feed *f = &im->feeds[0];
     const bool *has = import_feed_map(f)->has;
     int rc = f->ended ? 0 : 1;
     while (rc == 1) {
-        rc = join_wide(&im->join, import_feed_row(f), has, import_feed_changed(f));
+        bool changed = import_feed_changed(f);
+        rc = changed ? check_label(im, f, label) : 0;
+        rc = rc == 0 ? join_wide(&im->join, import_feed_row(f), has, changed) : rc;
         rc = rc == 0 ? look(im) : rc;
         rc = rc == 0 ? import_feed_next(f, im->err) : rc;
     }
@@ -276,7 +289,8 @@ static int run_rows(struct importer *im)
         im->join.has_server_file |= layer_of(&im->feeds[i]) == LAYER_SERVER;
         im->join.has_ran_file |= layer_of(&im->feeds[i]) == LAYER_RAN;
     }
-    rc = im->n_feeds == 1 ? rows_of_one(im) : rows_of_several(im);
+    const char *label = im->report->files[im->report->n_files - 1].label;
+    rc = im->n_feeds == 1 ? rows_of_one(im, label) : rows_of_several(im);
     rc = rc == 0 ? run_finish(im, run_id) : rc;
     im->report->runs++;
     im->report->first_run = im->report->first_run == 0 ? run_id : im->report->first_run;

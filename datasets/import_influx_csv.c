@@ -30,6 +30,10 @@ bool influx_csv_is(const char *chars, size_t bytes)
             return true;
         }
     }
+    /* InfluxQL's CSV: influx -format csv, or /query with Accept: application/csv. */
+    if (bytes > 14 && memcmp(chars, "name,tags,time", 14) == 0) {
+        return true;
+    }
     return memmem(chars, bytes, "_time", 5) != NULL && memmem(chars, bytes, "\n", 1) != NULL &&
            memmem(chars, bytes, "=", 1) == NULL;
 }
@@ -126,6 +130,13 @@ static bool is_tag(const char *name)
     return strcmp(name, "rnti") == 0;
 }
 
+/* The answer of InfluxQL: name, tags, time, then the columns that were selected. */
+static bool is_query(const struct influx_csv *c)
+{
+    return c->n_header > 3 && strcmp(c->header[0], "name") == 0 &&
+           strcmp(c->header[1], "tags") == 0 && strcmp(c->header[2], "time") == 0;
+}
+
 static const char *point_of(struct influx_csv *c, struct influx_point *p)
 {
     const char *field = NULL, *value = NULL;
@@ -138,9 +149,9 @@ static const char *point_of(struct influx_csv *c, struct influx_point *p)
             field = text;
         } else if (strcmp(name, "_value") == 0) {
             value = text;
-        } else if (strcmp(name, "_measurement") == 0) {
+        } else if (strcmp(name, "_measurement") == 0 || (is_query(c) && i == 0)) {
             p->measurement = text;
-        } else if (strcmp(name, "_time") == 0 && text[0] != '\0') {
+        } else if ((strcmp(name, "_time") == 0 || (is_query(c) && i == 2)) && text[0] != '\0') {
             p->has_time = time_of(text, &p->time);
             if (!p->has_time) {
                 return "_time is no time like 2025-02-28T14:00:59.841Z";
@@ -149,8 +160,8 @@ static const char *point_of(struct influx_csv *c, struct influx_point *p)
     }
     for (int i = 0; i < c->n; i++) {
         const char *name = c->header[i], *text = c->text + c->at[i];
-        if (name[0] == '_' || name[0] == '\0' || strcmp(name, "result") == 0 ||
-            strcmp(name, "table") == 0) {
+        if (name[0] == '_' || name[0] == '\0' || (is_query(c) && i < 3) ||
+            strcmp(name, "result") == 0 || strcmp(name, "table") == 0) {
             continue;
         }
         if (field != NULL || is_tag(name)) {

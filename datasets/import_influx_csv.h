@@ -3,7 +3,8 @@
  * ("Annotated CSV" in InfluxDB's documentation.) Blank lines and lines of annotations (#datatype,
  * #group, #default) stand before a header; columns that begin with an underscore, `result` and
  * `table` are InfluxDB's. With _field and _value a row is one field; without, each column is one
- * (pivoted), but for `rnti`, which is the series.
+ * (pivoted), but for `rnti`, which is the series. The CSV that a query in InfluxQL answers with
+ * (name,tags,time, then a column a field) is read too.
  */
 #ifndef DATASETS_IMPORT_INFLUX_CSV_H
 #define DATASETS_IMPORT_INFLUX_CSV_H

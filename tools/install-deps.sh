@@ -9,7 +9,7 @@ for job in "$@"; do
     test)  want="$want libcmocka-dev sqlite3 jq" ;;
     lint)  want="$want clang-format clang-tidy cppcheck libomp-dev" ;;
     bench) want="$want python3-simpy3" ;;
-    influx) want="$want influxdb" ;;
+    influx) want="$want influxdb curl" ;;
     *) echo "willmsim: install-deps.sh: unknown job '$job'; use build, test, lint, bench or influx" >&2; exit 2 ;;
     esac
 done
