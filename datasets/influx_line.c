@@ -85,12 +85,12 @@ const char *influx_line_read(char *line, struct influx_point *p)
         if (end != '=' || p->n_fields == INFLUX_PAIRS) {
             return end != '=' ? "a field has no value" : "it has too many fields";
         }
-        char *value = *at == '"' ? string_take(&at, &end) : NULL;
+        bool is_string = *at == '"';
+        char *value = is_string ? string_take(&at, &end) : word_take(&at, ", ", &end);
         if (value == NULL) {
-            if (*at == '"') {
-                return "a string has no closing quote";
-            }
-            value = word_take(&at, ", ", &end);
+            return "a string has no closing quote";
+        }
+        if (!is_string) {
             value_plain(value);
         }
         p->fields[p->n_fields++] = (struct influx_pair){key, value};
