@@ -24,7 +24,7 @@ struct field {
 
 struct writer {
     struct store *store;
-    const struct export_records *o;
+    const char *given; /* label, NULL: none */
     FILE *out;
     struct field *fields; /* [n_columns] */
     struct import_row row;
@@ -119,7 +119,7 @@ static void put_header(struct writer *w)
     for (int i = 0; i < n_columns; i++) {
         if (is_written(i)) {
             fputs(comma, w->out);
-            put_text(w->out, w->o->spelling == SPELLING_WILLM ? released_name(i) : columns[i].name);
+            put_text(w->out, released_name(i));
             comma = ",";
         }
     }
@@ -180,8 +180,8 @@ static void put_row(struct writer *w, const struct wide_row *wide)
 static int run_label(struct writer *w, int64_t run_id, struct err *e)
 {
     w->run_id = run_id;
-    if (w->o->label != NULL) {
-        snprintf(w->label, sizeof w->label, "%s", w->o->label);
+    if (w->given != NULL) {
+        snprintf(w->label, sizeof w->label, "%s", w->given);
         return 0;
     }
     sqlite3_stmt *row = NULL;
@@ -205,10 +205,9 @@ static int run_label(struct writer *w, int64_t run_id, struct err *e)
                                        sqlite3_errmsg(db));
 }
 
-int export_records(struct store *s, const struct export_records *o, FILE *out, int64_t *rows,
-                   struct err *e)
+int export_records(struct store *s, const char *label, FILE *out, int64_t *rows, struct err *e)
 {
-    struct writer w = {.store = s, .o = o, .out = out};
+    struct writer w = {.store = s, .given = label, .out = out};
     struct wide *wide = NULL;
     *rows = 0;
     w.fields = calloc((size_t)n_columns, sizeof *w.fields);
@@ -216,7 +215,7 @@ int export_records(struct store *s, const struct export_records *o, FILE *out, i
         return err_memory(e, "an export");
     }
     for (int i = 0; i < n_columns; i++) {
-        w.fields[i].is_hex = o->spelling == SPELLING_WILLM && column_reading(i) == READ_HEX;
+        w.fields[i].is_hex = column_reading(i) == READ_HEX;
     }
     const struct wide_row *row = NULL;
     int rc = wide_open(s, 0, &wide, e);

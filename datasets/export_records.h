@@ -16,16 +16,8 @@
 #include "base/err.h"
 #include "datasets/store.h"
 
-enum export_spelling { SPELLING_OURS, SPELLING_WILLM };
-
-struct export_records {
-    enum export_spelling spelling;
-    const char *label; /* sim_label of every row; NULL: "simulated: SCENARIO", or for a run that was
-                          imported the label it has */
-};
-
-/* Writes all runs of a store. ERR_INPUT: it holds no RAN records. */
-int export_records(struct store *s, const struct export_records *o, FILE *out, int64_t *rows,
-                   struct err *e);
+/* Writes all runs of a store. `label`: sim_label of every row; NULL: "simulated: SCENARIO", or for
+ * a run that was imported the label it has. ERR_INPUT: the store holds no RAN records. */
+int export_records(struct store *s, const char *label, FILE *out, int64_t *rows, struct err *e);
 
 #endif

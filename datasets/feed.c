@@ -51,7 +51,10 @@ struct source_vtab {
 struct source_cursor {
     sqlite3_vtab_cursor base;
     const struct source *source;
+    const struct schema_column *columns;
     const char *row, *end;
+    size_t row_bytes;
+    int64_t run_id;
 };
 
 struct feed {
@@ -131,17 +134,21 @@ static int source_filter(sqlite3_vtab_cursor *base, int index, const char *name,
 {
     (void)index, (void)name, (void)argc, (void)argv;
     struct source_cursor *cursor = (struct source_cursor *)base;
-    const struct source *source = cursor->source;
-    const struct part *part = &source->feed->reading->parts[source->table];
+    const struct feed *feed = cursor->source->feed;
+    const struct schema_table *table = &schema_tables[cursor->source->table];
+    const struct part *part = &feed->reading->parts[cursor->source->table];
+    cursor->columns = table->columns;
+    cursor->row_bytes = table->record_bytes;
+    cursor->run_id = feed->run_id;
     cursor->row = part->rows;
-    cursor->end = part->rows + part->n * schema_tables[source->table].record_bytes;
+    cursor->end = part->rows + part->n * table->record_bytes;
     return SQLITE_OK;
 }
 
 static int source_next(sqlite3_vtab_cursor *base)
 {
     struct source_cursor *cursor = (struct source_cursor *)base;
-    cursor->row += schema_tables[cursor->source->table].record_bytes;
+    cursor->row += cursor->row_bytes;
     return SQLITE_OK;
 }
 
@@ -155,9 +162,9 @@ static int source_eof(sqlite3_vtab_cursor *base)
 static int source_column(sqlite3_vtab_cursor *base, sqlite3_context *result, int i)
 {
     const struct source_cursor *cursor = (const struct source_cursor *)base;
-    const struct schema_column *column = &schema_tables[cursor->source->table].columns[i];
+    const struct schema_column *column = &cursor->columns[i];
     if (column->offset == SCHEMA_NO_OFFSET) {
-        sqlite3_result_int64(result, cursor->source->feed->run_id);
+        sqlite3_result_int64(result, cursor->run_id);
         return SQLITE_OK;
     }
     const void *value = cursor->row + column->offset;
@@ -283,10 +290,12 @@ static bool batch_add(struct batch *b, const struct feed *f, enum schema_table_i
 {
     struct part *part = &b->parts[table];
     size_t bytes = schema_tables[table].record_bytes;
+    assert(part->rows != NULL); /* runs have none */
     if (part->n == FEED_BATCH_ROWS) {
         return false;
     }
-    char *copy = memcpy(part->rows + part->n * bytes, row, bytes);
+    char *copy = part->rows + part->n * bytes;
+    memcpy(copy, row, bytes);
     const char *last = part->n > 0 ? copy - bytes : NULL;
     size_t text_used = b->text_used;
     for (size_t i = 0; i < f->n_texts[table]; i++) {
@@ -310,7 +319,7 @@ static bool batch_add(struct batch *b, const struct feed *f, enum schema_table_i
 static bool batch_grow(struct batch *b, const struct feed *f, enum schema_table_id table,
                        const void *row)
 {
-    size_t bytes = 0;
+    size_t bytes = 1;
     for (size_t i = 0; i < f->n_texts[table]; i++) {
         const char *text = text_at(row, f->texts[table][i]);
         bytes += text != NULL ? strlen(text) + 1 : 0;

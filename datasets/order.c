@@ -13,9 +13,8 @@ enum { KEY_COLUMNS_MAX = 16, KEY_TEXT_MAX = 128, KEY_UNKNOWN = INT_MIN };
 
 /* A value of the key of the row before: NULL, an integer or a short text. */
 struct key_value {
-    int type;
     int64_t integer;
-    int bytes;
+    int type, bytes;
     char text[KEY_TEXT_MAX];
 };
 

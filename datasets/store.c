@@ -12,8 +12,13 @@
  * write-ahead log are in nobody's way, and a killed writer leaves FILE-wal and FILE-shm, with which
  * anyone can read what was committed. store_close() turns the file back to a rollback journal,
  * after which FILE is all there is and a folder that cannot be written is no hindrance. Nothing is
- * synchronised per commit (synchronous = NORMAL): a power cut may cost the last commits, never the
- * file.
+ * synchronised per commit (synchronous = NORMAL), but whenever the log is brought into the file: a
+ * power cut may cost the last commits, never the file. Only what comes before the first row, and
+ * the change of journal after the last, is not waited for.
+ *
+ * Rows go through a feed (feed.h), whose thread may use the database while a transaction is open;
+ * it is drained before the transaction ends, and everything else happens outside of transactions.
+ * All rows of a transaction are committed together, in the order in which they came.
  */
 #include "datasets/store.h"
 
@@ -39,9 +44,15 @@ enum { STORE_APPLICATION_ID = 0x574c4c4d, STORE_SCHEMA_VERSION = 1 };
 
 enum { STORE_COMMIT_NS = 1000000000, STORE_BUSY_MS = 1000, SQL_BYTES = 8192 };
 
-/* RAN rows are 10 % faster than with SQLite's 4 KiB; with still larger pages the index of
- * `requests` (next comment) would not fit into the cache. */
+/* Larger pages mean fewer of everything that is done per page; a file has about one page per table
+ * at least, and with still larger ones the index of `requests` (below) would not fit into the
+ * cache. */
 enum { STORE_PAGE_BYTES = 16384 };
+
+/* Pages of the write-ahead log before they are brought into the file: 8 MiB, which one wait for the
+ * disk brings there. Measured: with SQLite's 1000 pages of this size (16 MiB), and with 4 and 16
+ * times that, runs with a million RAN rows wait longer. */
+enum { STORE_LOG_PAGES = 512 };
 
 /* The index of `requests` grows at as many places as there are UEs; with SQLite's 2 MiB the pages
  * of a thousand UEs would be read and written again and again. */
@@ -256,12 +267,15 @@ static int db_prepare(struct store *s, struct err *e)
 static int db_create(struct store *s, struct err *e)
 {
     char sql[SQL_BYTES];
-    /* The id comes first: from then on the file is known as ours (S5). The checkpoint brings the
-     * tables into FILE itself, and brings FILE to the disk: nothing before it needs to be. */
+    /* The id comes first and stands in FILE itself: from then on it is known as ours (S5). Nothing
+     * before the first row needs to wait for the disk: what is later brought into FILE waits for
+     * all of it. */
     snprintf(sql, sizeof sql,
              "PRAGMA synchronous = OFF; PRAGMA page_size = %d; PRAGMA application_id = %d; "
-             "PRAGMA user_version = %d; PRAGMA journal_mode = WAL; PRAGMA cache_size = -%d; BEGIN",
-             STORE_PAGE_BYTES, STORE_APPLICATION_ID, STORE_SCHEMA_VERSION, STORE_CACHE_KIB);
+             "PRAGMA user_version = %d; PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = %d; "
+             "PRAGMA cache_size = -%d; BEGIN",
+             STORE_PAGE_BYTES, STORE_APPLICATION_ID, STORE_SCHEMA_VERSION, STORE_LOG_PAGES,
+             STORE_CACHE_KIB);
     if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
         return error_of_db(e, s->path, s->db);
     }
@@ -275,8 +289,7 @@ static int db_create(struct store *s, struct err *e)
     size_t length = schema_view_sql(sql, sizeof sql);
     assert(length < sizeof sql);
     if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK ||
-        sqlite3_exec(s->db, "COMMIT; PRAGMA synchronous = NORMAL; PRAGMA wal_checkpoint(TRUNCATE)",
-                     NULL, NULL, NULL) != SQLITE_OK) {
+        sqlite3_exec(s->db, "COMMIT; PRAGMA synchronous = NORMAL", NULL, NULL, NULL) != SQLITE_OK) {
         return error_of_db(e, s->path, s->db);
     }
     return db_prepare(s, e);
@@ -618,6 +631,30 @@ int store_end_run(struct store *s, const struct store_run_totals *totals, struct
     return code;
 }
 
+/* Brings the log into FILE and FILE to the disk, and ends the log. While FILE is nothing but its
+ * first page no power cut can spoil anything in it, so that the log itself need not reach the disk:
+ * short runs wait once. What fails here leaves FILE-wal, and the file is whole with it; so does
+ * somebody who reads meanwhile. The change of journal needs no waiting: FILE's header may say one
+ * or the other. */
+static void log_close(struct store *s)
+{
+    sqlite3_file *file = NULL;
+    sqlite3_int64 bytes = 0;
+    if (s->has_ran) {
+        /* Without them all is there, only slower to look at; so is a killed run's file. */
+        sqlite3_exec(s->db, schema_view_indexes_sql, NULL, NULL, NULL);
+    }
+    sqlite3_file_control(s->db, NULL, SQLITE_FCNTL_FILE_POINTER, &file);
+    bool is_new = file->pMethods->xFileSize(file, &bytes) == SQLITE_OK && bytes <= STORE_PAGE_BYTES;
+    sqlite3_exec(
+        s->db, is_new ? "PRAGMA synchronous = OFF; PRAGMA wal_checkpoint" : "PRAGMA wal_checkpoint",
+        NULL, NULL, NULL);
+    if (is_new) {
+        file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+    }
+    sqlite3_exec(s->db, "PRAGMA synchronous = OFF; PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+}
+
 int store_close(struct store *s, struct err *e)
 {
     if (s == NULL) {
@@ -633,16 +670,7 @@ int store_close(struct store *s, struct err *e)
     sqlite3_finalize(s->begin);
     sqlite3_finalize(s->commit);
     if (code == 0 && s->mode != STORE_READ) {
-        if (s->has_ran) {
-            /* Without them all is there, only slower to look at; so is a killed run's file. */
-            sqlite3_exec(s->db, schema_view_indexes_sql, NULL, NULL, NULL);
-        }
-        /* All rows to the disk; then the file's header may say one journal or the other. Refused
-         * only while somebody reads: then FILE-wal stays, and the file is whole with it. */
-        sqlite3_exec(s->db,
-                     "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA synchronous = OFF; "
-                     "PRAGMA journal_mode = DELETE",
-                     NULL, NULL, NULL);
+        log_close(s);
     }
     sqlite3_close(s->db);
     free(s->path);

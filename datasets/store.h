@@ -8,8 +8,9 @@
  * (removed first), because a killed run must leave a readable result: open it only once the
  * scenario was found good.
  *
- * Rows are written in transactions of at most STORE_ROWS_PER_COMMIT rows or about a second of
- * wall time. When a transaction ends hangs on the clock; what is in the file does not.
+ * Rows of all tables are written in the order in which they come, in transactions of at most
+ * STORE_ROWS_PER_COMMIT rows or about a second of wall time: what is committed are always those
+ * that came first. When a transaction ends hangs on the clock; what is in the file does not.
  *
  * Invariants (tests/datasets/store.c and store_kill.c name them):
  *   S1 a row of `runs` with complete = 0 is committed before the first row of that run;

@@ -66,7 +66,7 @@ static int wide_fail(const struct wide *w, struct err *e)
 
 static int64_t column_int(sqlite3_stmt *row, int i)
 {
-    /* Most columns are not 0, so that most need one look only. */
+    /* SQLite's number for NULL is 0: only then look at the type. */
     int64_t value = sqlite3_column_int64(row, i);
     return value == 0 && sqlite3_column_type(row, i) == SQLITE_NULL ? RECORD_NO_INT : value;
 }
@@ -174,7 +174,7 @@ static int request_take(struct wide *w, struct err *e)
     const struct schema_table *const tables[] = {&schema_tables[SCHEMA_REQUESTS],
                                                  &schema_tables[SCHEMA_UE_RECORDS],
                                                  &schema_tables[SCHEMA_SERVER_RECORDS]};
-    struct request_record request;
+    struct request_record request = {0};
     record_read(w->requests, REQUEST_FIELDS, tables[0], &request);
     if (request.ue_id == RECORD_NO_INT) {
         return 0;

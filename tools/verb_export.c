@@ -7,7 +7,6 @@
 #include "base/text.h"
 #include "datasets/export.h"
 #include "datasets/export_records.h"
-#include "datasets/schema.h"
 #include "datasets/store.h"
 #include "tools/call.h"
 #include "tools/results.h"
@@ -16,30 +15,28 @@
 static void print_help(void)
 {
     struct text tables = {0};
-    for (const char *const *name = schema_table_names; *name != NULL; name++) {
+    for (const char *const *name = export_names; *name != NULL; name++) {
         text_add(&tables, " %s", *name);
     }
-    printf(
-        "usage: willmsim export DB TABLE [--csv] [--out FILE]\n"
-        "       willmsim export DB records --csv [--spelling ours|willm] [--label TEXT]\n"
-        "                                        [--out FILE]\n"
-        "Prints a table of a result file, in the order of its key. Tables:%s.\n"
-        "TABLE records: a row per RAN record with the latest request of its UE, the 58 metrics of\n"
-        "the WiLLM data set and what `willmsim import willm` needs to give the same back.\n"
-        "  --csv            comma-separated (RFC 4180), numbers to the last digit; NULL is empty.\n"
-        "                   Without it, columns aligned for reading.\n"
-        "  --spelling WORD  names of the columns of records: ours, or those of the released data\n"
-        "                   set (default: willm)\n"
-        "  --label TEXT     column sim_label of every record (default: simulated: SCENARIO)\n"
-        "  --out FILE       write there instead\n",
-        tables.chars);
+    printf("usage: willmsim export DB TABLE [--csv] [--out FILE]\n"
+           "       willmsim export DB records --csv --spelling willm [--label TEXT] [--out FILE]\n"
+           "Prints a table of a result file, in the order of its key. Tables:%s.\n"
+           "`records` has the 58 metrics of the WiLLM data set in one row per RAN record: with it\n"
+           "stand those of the last request that its phone had completed by then.\n"
+           "  --csv             comma-separated (RFC 4180), numbers to the last digit; NULL is\n"
+           "                    empty. Without it, columns aligned for reading.\n"
+           "  --spelling willm  records under the names of the released data set, with what\n"
+           "                    'willmsim import willm' needs to give the same requests back\n"
+           "  --label TEXT      its column sim_label (default: simulated: SCENARIO)\n"
+           "  --out FILE        write there instead\n",
+           tables.chars);
 }
 
 struct export_call {
     const char *db, *table, *out;
     enum export_format format;
-    bool of_records; /* an option of records was given */
-    struct export_records records;
+    bool released; /* in the released data set's spelling */
+    const char *label;
 };
 
 /* Returns -1 to go on, else the exit status. */
@@ -49,7 +46,7 @@ static int read_call(int argc, char **argv, struct export_call *call)
         {"help", no_argument, NULL, CALL_HELP},     {"csv", no_argument, NULL, 'c'},
         {"spelling", required_argument, NULL, 's'}, {"label", required_argument, NULL, 'l'},
         {"out", required_argument, NULL, 'o'},      {0}};
-    static const char *const spellings[] = {[SPELLING_OURS] = "ours", [SPELLING_WILLM] = "willm"};
+    static const char *const spellings[] = {"ours", "willm"};
     int option = 0;
     while ((option = call_option(argc, argv, options)) != CALL_END) {
         int word = 0;
@@ -62,12 +59,10 @@ static int read_call(int argc, char **argv, struct export_call *call)
             if (word < 0) {
                 return 2;
             }
-            call->records.spelling = (enum export_spelling)word;
-            call->of_records = true;
+            call->released = word == 1;
             break;
         case 'l':
-            call->records.label = optarg;
-            call->of_records = true;
+            call->label = optarg;
             break;
         case 'o':
             call->out = optarg;
@@ -85,12 +80,11 @@ static int read_call(int argc, char **argv, struct export_call *call)
     }
     call->db = argv[optind];
     call->table = argv[optind + 1];
-    bool records = strcmp(call->table, "records") == 0;
-    if (records && call->format != EXPORT_CSV) {
-        return call_wrong(argv[0], "records are written as CSV only; add --csv");
+    if (call->released && (strcmp(call->table, "records") != 0 || call->format != EXPORT_CSV)) {
+        return call_wrong(argv[0], "--spelling willm is for 'records --csv'");
     }
-    if (!records && call->of_records) {
-        return call_wrong(argv[0], "--spelling and --label are for the table records");
+    if (call->label != NULL && !call->released) {
+        return call_wrong(argv[0], "--label goes with --spelling willm");
     }
     return -1;
 }
@@ -111,10 +105,9 @@ static int export_to(const struct export_call *call, struct store *store,
         }
     }
     int64_t runs;
-    int rc = strcmp(call->table, "records") != 0
-                 ? export_table(store, call->table, call->format, out, result, e)
-                 : export_records(store, &call->records, out, &result->rows, e);
-    if (rc == 0 && strcmp(call->table, "records") == 0) {
+    int rc = call->released ? export_records(store, call->label, out, &result->rows, e)
+                            : export_table(store, call->table, call->format, out, result, e);
+    if (rc == 0 && call->released) {
         rc = store_count_runs(store, &runs, &result->incomplete_runs, e);
     }
     if (call->out != NULL) {
@@ -133,7 +126,7 @@ static int export_to(const struct export_call *call, struct store *store,
 
 int verb_export(int argc, char **argv)
 {
-    struct export_call call = {.format = EXPORT_TEXT, .records.spelling = SPELLING_WILLM};
+    struct export_call call = {.format = EXPORT_TEXT};
     int status = read_call(argc, argv, &call);
     if (status >= 0) {
         return status;

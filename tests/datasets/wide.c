@@ -45,7 +45,7 @@ static void put_server(struct store *s, int64_t id, int64_t tokens)
 static void put_ran(struct store *s, int64_t time_ms, int64_t ue_id)
 {
     struct record_sink sink = store_sink(s);
-    struct ran_record ran = rows_ran(time_ms);
+    struct ran_record ran = rows_ran(time_ms == RECORD_NO_INT ? 0 : time_ms);
     ran.gnb_timestamp_ms = time_ms;
     ran.ue_id = ue_id;
     assert_int_equal(sink.ran(sink.self, &ran), 0);

@@ -39,7 +39,7 @@ curl -s -XPOST "http://127.0.0.1:$port/query" --data-urlencode 'q=CREATE DATABAS
 
 # Records of a run, as the testbed writes them: measurement ue_metrics, tag rnti, a field a metric.
 call run scenarios/slices-30-60-90.json --set duration_s=40 --set output.ran_records_ms=10 --quiet --out "$tmp/run.sqlite"
-call export "$tmp/run.sqlite" records --csv
+call export "$tmp/run.sqlite" records --csv --spelling willm
 awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) name[i] = $i; next }
     { line = "ue_metrics,rnti="; fields = ""; time = 0
       for (i = 1; i <= NF; i++) {
@@ -57,7 +57,7 @@ curl -s -G "http://127.0.0.1:$port/query" -H 'Accept: application/csv' \
     --data-urlencode db=slice_bucket --data-urlencode epoch=ns \
     --data-urlencode 'q=SELECT * FROM ue_metrics' >"$tmp/query.csv"
 # The same records as CSV, and the columns that both have.
-call export "$tmp/run.sqlite" records --csv --out "$tmp/run.csv"
+call export "$tmp/run.sqlite" records --csv --spelling willm --out "$tmp/run.csv"
 call import willm "$tmp/run.csv" --db "$tmp/csv.sqlite" --quiet
 ask() { sql "$1" "SELECT gnb_timestamp_ms - $2, frame_number, slot_number, imsi, rnti, ue_id, ue_number,
     dl_throughput, ul_throughput, ph_db, dl_mcs, ul_mcs, dl_bler, ul_bler, ulsch_current_bytes,
