@@ -65,13 +65,13 @@ same percent-by-value '0.125|0.001' "$(sql "$tmp/late.sqlite" 'SELECT max(ul_ble
 
 # --- kill -9 and --resume -----------------------------------------------------------------------
 # Repeated under many different times, so that the file takes a while.
-awk -v n=60 'BEGIN { FS = OFS = "," } NR == 1 { print; next } { row[NR] = $0 }
+awk -v n=120 'BEGIN { FS = OFS = "," } NR == 1 { print; next } { row[NR] = $0 }
     END { for (k = 0; k < n; k++) for (i = 2; i <= NR; i++) { line = row[i]
         while (match(line, /17407[0-9]+/)) { printf "%s%.0f", substr(line, 1, RSTART - 1),
             substr(line, RSTART, RLENGTH) + k * 25000; line = substr(line, RSTART + RLENGTH) }
         print line } }' "$tmp/good.csv" >"$tmp/long.csv"
 call import willm "$tmp/long.csv" --db "$tmp/whole.sqlite" --json
-json long-report '.rows == 24120 and .requests == 480' "$tmp/out"
+json long-report '.rows == 48240 and .requests == 960' "$tmp/out"
 sums() {
     for t in requests ue_records ran_records server_records; do
         call export "$1" $t --csv
@@ -81,7 +81,7 @@ sums() {
 sums "$tmp/whole.sqlite" >"$tmp/whole.sums"
 # Killed when the file has grown to so many bytes: SIGXFSZ, which nobody catches, is as good as -9.
 resumed=0
-for blocks in 200 1000 2000 3000; do
+for blocks in 200 4000 7000 8000; do
     rm -f "$tmp"/cut.sqlite*
     sh -c 'ulimit -c 0; ulimit -f "$1"; "$2" import willm "$3/long.csv" --db "$3/cut.sqlite" --quiet; :' \
         sh "$blocks" "$willmsim" "$tmp" >/dev/null 2>&1
