@@ -294,7 +294,11 @@ static int map_alloc(struct column_map *map, char *const *header, int n, struct 
         map->header[i] = trimmed(header[i]);
         ok = map->header[i] != NULL;
     }
-    return ok ? 0 : err_memory(e, "the columns of a file");
+    if (!ok) {
+        err_memory(e, "the columns of a file");
+        return ERR_MEMORY;
+    }
+    return 0;
 }
 
 int columns_map_copy(struct column_map *to, const struct column_map *from, struct err *e)
@@ -443,11 +447,12 @@ int columns_map(const char *file, char *const *header, int n_fields, const struc
                 enum column_layer layer_hint, struct column_map *map, struct err *e)
 {
     *map = (struct column_map){0};
-    int rc = map_alloc(map, header, n_fields, e);
     bool *bare = calloc(n_fields > 0 ? (size_t)n_fields : 1, sizeof *bare);
-    if (rc == 0 && bare == NULL) {
-        rc = err_memory(e, "the columns of a file");
+    if (bare == NULL) {
+        err_memory(e, "the columns of a file");
+        return ERR_MEMORY;
     }
+    int rc = map_alloc(map, header, n_fields, e);
     if (rc == 0 && given != NULL) {
         rc = check_given(file, map, given, e);
     }

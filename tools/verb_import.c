@@ -192,7 +192,7 @@ static double card_parameters(void *self, const char *model)
     struct err e;
     char name[64];
     size_t n = 0;
-    for (; model[n] != '\0' && n < sizeof name - 1; n++) {
+    for (; n < sizeof name - 1 && model[n] != '\0'; n++) {
         /* Ollama's tags have a colon: llava:7b */
         name[n] = model[n] == ':' ? '-' : model[n];
     }
