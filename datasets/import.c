@@ -73,8 +73,8 @@ int import_check(const char *const *files, int n, const struct import_options *o
     if (n > IMPORT_FILES) {
         return err_input(e, NULL, NULL, "at most %d files at a time", IMPORT_FILES);
     }
-    if (o->kind == IMPORT_TRACE) {
-        return 0; /* a trace is read whole before anything is written */
+    if (o->kind == IMPORT_TRACE || o->kind == IMPORT_INFLUX) {
+        return 0; /* they are read whole before anything is written */
     }
     struct import_feed feeds[IMPORT_FILES] = {0};
     struct import_notes notes = {0};
@@ -282,7 +282,7 @@ static int run_rows(struct importer *im)
     bool done = false;
     rc = run_begin(im, &run_id, &done);
     if (rc != 0 || done) {
-        im->report->was_complete = done;
+        im->report->was_complete = im->report->was_complete || done;
         return rc;
     }
     for (int i = 0; i < im->n_feeds && im->n_feeds > 1; i++) {
@@ -313,11 +313,17 @@ static int run_rows(struct importer *im)
 static int run_import(struct importer *im, const char *const *files, int n)
 {
     struct import_notes *notes = &im->report->notes;
+    struct import_notes before = *notes;
+    int64_t runs = im->report->runs;
     int rc = feeds_open(im->feeds, files, n, im->o, notes, &im->n_feeds, im->err);
     if (rc == 0) {
         rc = join_open(&im->join, im->o, notes, store_sink(im->store), im->err);
         rc = rc == 0 ? run_rows(im) : rc;
         join_close(&im->join);
+    }
+    if (rc == 0 &&
+        im->report->runs == runs) { /* there already: nothing was read but its first row */
+        *notes = before;
     }
     feeds_close(im->feeds, im->n_feeds);
     return rc;
@@ -379,7 +385,7 @@ static int runs_import(struct importer *im, const char *const *files, int n)
     struct import_notes ignored = {0};
     int n_open = 0, per_run = 1;
     int rc = 0;
-    if (n > 1) { /* which belong together */
+    if (n > 1 && im->o->kind != IMPORT_INFLUX) { /* which belong together */
         rc = feeds_open(feeds, files, n, im->o, &ignored, &n_open, im->err);
         rc = rc == 0 ? files_per_run(feeds, n, &per_run, im->err) : rc;
         feeds_close(feeds, n_open);
@@ -403,6 +409,7 @@ int import_files(struct store *s, const char *const *files, int n, const struct 
     }
     *im = (struct importer){.store = s, .o = o, .report = report, .err = e};
     int rc = runs_import(im, files, n);
+    report->was_complete = report->was_complete && report->runs == 0;
     free(im);
     return rc;
 }

@@ -104,7 +104,8 @@ int import_files(struct store *s, const char *const *files, int n, const struct 
                  struct import_report *report, struct err *e);
 void import_report_free(struct import_report *report);
 
-/* Can these files be imported at all? Opens them and maps their headers; writes nothing. */
+/* Can these CSV files be imported at all? Opens them and maps their headers; writes nothing. The
+ * other kinds are read whole before a run begins. */
 int import_check(const char *const *files, int n, const struct import_options *o, struct err *e);
 
 #endif
