@@ -38,9 +38,9 @@
 #include "base/units.h"
 #include "datasets/feed.h"
 #include "datasets/schema.h"
+#include "datasets/store_file.h"
 
-/* "WLLM": in the file's header, so that `file` and we know our own. */
-enum { STORE_APPLICATION_ID = 0x574c4c4d, STORE_SCHEMA_VERSION = 1 };
+enum { STORE_SCHEMA_VERSION = 1 };
 
 enum { STORE_COMMIT_NS = 1000000000, STORE_BUSY_MS = 1000, SQL_BYTES = 8192 };
 
@@ -170,85 +170,6 @@ static int txn_commit(struct store *s)
 
 /* --- Opening --------------------------------------------------------------------------------- */
 
-/* Is the open file a store of ours, by the first 100 bytes of an SQLite file
- * (https://www.sqlite.org/fileformat.html, 1.3)? */
-static bool header_is_ours(int fd)
-{
-    unsigned char h[100];
-    if (pread(fd, h, sizeof h, 0) != (ssize_t)sizeof h) {
-        return false;
-    }
-    uint32_t id = (uint32_t)h[68] << 24 | (uint32_t)h[69] << 16 | (uint32_t)h[70] << 8 | h[71];
-    return memcmp(h, "SQLite format 3", 16) == 0 && id == STORE_APPLICATION_ID;
-}
-
-/* ERR_INPUT unless `path` is a store (or an empty file, when `may_be_empty`). */
-static int path_check(const char *path, bool may_be_empty, bool *exists, struct err *e)
-{
-    struct stat st;
-    *exists = stat(path, &st) == 0;
-    if (!*exists) {
-        return 0;
-    }
-    if (S_ISDIR(st.st_mode)) {
-        return err_input(e, path, NULL, "is a folder; name a file in it");
-    }
-    if (!S_ISREG(st.st_mode)) {
-        return err_input(e, path, NULL, "is not a regular file; name another");
-    }
-    if (st.st_size == 0 && may_be_empty) {
-        return 0;
-    }
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return err_input(e, path, NULL, "cannot be read: %s", strerror(errno));
-    }
-    bool ours = header_is_ours(fd);
-    close(fd);
-    return ours ? 0
-                : err_input(e, path, NULL,
-                            may_be_empty ? "exists and is not a store of willmsim, so it is left "
-                                           "alone; name another file"
-                                         : "is not a store of willmsim; name a file that `run`, "
-                                           "`sweep` or `import` wrote");
-}
-
-/* Is another process in the middle of writing this store? */
-static bool file_is_busy(const char *db_name)
-{
-    sqlite3 *db = NULL;
-    bool busy = false;
-    if (sqlite3_open_v2(db_name, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) ==
-        SQLITE_OK) {
-        int rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
-        busy = (rc & 0xff) == SQLITE_BUSY;
-    }
-    sqlite3_close(db);
-    return busy;
-}
-
-/* Removes an older store, so that the file can be made anew. */
-static int old_store_remove(const char *path, const char *db_name, struct err *e)
-{
-    if (access(path, W_OK) != 0) {
-        return err_input(e, path, NULL, "exists and cannot be written: %s", strerror(errno));
-    }
-    if (file_is_busy(db_name)) {
-        return err_input(e, path, NULL, "another run is writing to it; name another file");
-    }
-    if (unlink(path) != 0) {
-        return err_input(e, path, NULL, "exists and cannot be replaced: %s", strerror(errno));
-    }
-    static const char *const beside[] = {"-wal", "-shm", "-journal"};
-    char name[4096];
-    for (size_t i = 0; i < sizeof beside / sizeof beside[0]; i++) {
-        if (snprintf(name, sizeof name, "%s%s", path, beside[i]) < (int)sizeof name) {
-            unlink(name); /* mostly not there */
-        }
-    }
-    return 0;
-}
-
 /* What writing needs of a database that has the tables. */
 static int db_prepare(struct store *s, struct err *e)
 {
@@ -298,9 +219,9 @@ static int db_create(struct store *s, struct err *e)
 static int open_create(struct store *s, struct err *e)
 {
     bool exists;
-    int rc = path_check(s->path, true, &exists, e);
+    int rc = store_file_check(s->path, true, &exists, e);
     if (rc == 0 && exists) {
-        rc = old_store_remove(s->path, s->db_name, e);
+        rc = store_file_remove(s->path, s->db_name, e);
     }
     if (rc != 0) {
         return rc;
@@ -350,7 +271,7 @@ static int check_version(struct store *s, struct err *e)
 static int open_read(struct store *s, struct err *e)
 {
     bool exists;
-    int rc = path_check(s->path, false, &exists, e);
+    int rc = store_file_check(s->path, false, &exists, e);
     if (rc != 0) {
         return rc;
     }
@@ -381,14 +302,14 @@ static int open_append(struct store *s, struct err *e)
         return open_create(s, e);
     }
     bool exists;
-    int rc = path_check(s->path, false, &exists, e);
+    int rc = store_file_check(s->path, false, &exists, e);
     if (rc != 0) {
         return rc;
     }
     if (access(s->path, W_OK) != 0) {
         return err_input(e, s->path, NULL, "cannot be written: %s", strerror(errno));
     }
-    if (file_is_busy(s->db_name)) {
+    if (store_file_is_busy(s->db_name)) {
         return err_input(e, s->path, NULL, "another run is writing to it; name another file");
     }
     rc = db_open(s, SQLITE_OPEN_READWRITE) & 0xff;
