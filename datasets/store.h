@@ -4,6 +4,9 @@
  *                           ^                                             |
  *                           +---------------- next run of a sweep --------+-> store_close
  *
+ * STORE_APPEND opens a store to add a run to it, or to go on with one that did not end
+ * (store_resume_run): what an import does.
+ *
  * The file appears under its final name at store_open(), in place of an older store of that name
  * (removed first), because a killed run must leave a readable result: open it only once the
  * scenario was found good.

@@ -8,7 +8,7 @@ for job in "$@"; do
     build) want="$want pkg-config gcc libgsl-dev libcjson-dev libsqlite3-dev libcsv-dev nettle-dev libnlopt-dev libopenblas-dev" ;;
     test)  want="$want libcmocka-dev sqlite3 jq" ;;
     lint)  want="$want clang-format clang-tidy cppcheck libomp-dev" ;;
-    bench) want="$want python3-simpy3" ;;
+    bench) want="$want python3-simpy3 sqlite3" ;;
     influx) want="$want influxdb curl" ;;
     *) echo "willmsim: install-deps.sh: unknown job '$job'; use build, test, lint, bench or influx" >&2; exit 2 ;;
     esac

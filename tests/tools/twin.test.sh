@@ -19,6 +19,8 @@ for name in static-static dynamic-ue dynamic-gnb dynamic-dynamic; do
     same "twin-$name-all-answered" "0" "$(sql "$tmp/twin/$name.sqlite" "SELECT count(*) FROM requests
         WHERE status <> 'completed' OR done_ns > (SELECT max(gnb_timestamp_ms) FROM ran_records) * 1000000")"
 done
+# ues.0.ask_until_s: 18.165 s less 10 s, cut to whole seconds.
+same twin-stops-asking 1 "$(sql "$tmp/twin/static-static.sqlite" 'SELECT max(born_ns) < 8000000000 AND count(*) >= 1 FROM requests')"
 same twin-requests "$(for name in static-static dynamic-ue dynamic-gnb dynamic-dynamic; do
     sql "$tmp/twin/$name.sqlite" 'SELECT count(*), sum(ul_sched_bytes), sum(done_ns) FROM requests'
 done)" "$(sql "$tmp/twin/imported.sqlite" 'SELECT count(*), sum(ul_sched_bytes), sum(done_ns)
