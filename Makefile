@@ -132,6 +132,19 @@ bench:
 
 benches: $(BENCHES)
 
+# The four categories of the WiLLM data set at their full size, under out/twin/ (1.3 GB).
+.PHONY: twin test-influx
+twin:
+	@sh tools/install-deps.sh build test
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) sh tools/twin.sh out/twin
+
+# Against a real InfluxDB 1.x; not part of `make test`.
+test-influx:
+	@sh tools/install-deps.sh build test influx
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) sh tests/tools/influx.sh
+
 # The scenario reference and the JSON Schema are printed by the loader's own tables.
 reference: all
 	$(BUILD)/willmsim schema > scenarios/scenario.schema.json
