@@ -38,7 +38,9 @@ objs  = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LIBS  := $(ROOMS:%=$(BUILD)/lib%.a)
 # Link order follows who uses whom.
 LINK  := $(foreach r,datasets sim sched models base,$(BUILD)/lib$(r).a)
-MAIN_SRC := $(filter-out $(SIDE_TOOLS),$(wildcard tools/*.c))
+# A module: the program itself needs no MPI.
+MPI_SRC := tools/ranks_mpi.c
+MAIN_SRC := $(filter-out $(SIDE_TOOLS) $(MPI_SRC),$(wildcard tools/*.c))
 TEST_ROOMS := $(sort $(patsubst tests/%/,%,$(dir $(wildcard tests/*/*.c))))
 TESTS := $(TEST_ROOMS:%=$(BUILD)/tests/test_%)
 # Calibration: its kernels are modules, loaded when asked for, so that the program needs neither
@@ -46,6 +48,11 @@ TESTS := $(TEST_ROOMS:%=$(BUILD)/tests/test_%)
 KERNEL_SRC := $(filter-out bench/kernels/cpu.c,$(call src,bench/kernels))
 ifneq ($(shell pkg-config --exists openblas 2>/dev/null && echo yes),)
 MODULES += $(BUILD)/kernels_cpu.so
+endif
+ifneq ($(MPICC),)
+MODULES += $(BUILD)/ranks_mpi.so
+# Open MPI's and MPICH's compilers both print what they would call.
+MPI_CFLAGS := $(filter -I% -D%,$(shell $(MPICC) -show 2>/dev/null))
 endif
 BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/bench_*.c))
 # The peer of bench_radio, where ns-3 (libns3-dev) is installed; never installed by us.
@@ -101,7 +108,7 @@ lint-run:
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
 	    --suppress=missingIncludeSystem --error-exitcode=1 -I. -j 2 $(ROOMS) tools bench
 	@mkdir -p $(BUILD)/tidy
-	@printf '%s\n' $(CSTD) -fopenmp -I$(CURDIR) $(CPPFLAGS) -DWILLMSIM_REVISION='""' > $(BUILD)/tidy/compile_flags.txt
+	@printf '%s\n' $(CSTD) -fopenmp -I$(CURDIR) $(CPPFLAGS) $(MPI_CFLAGS) -DWILLMSIM_REVISION='""' > $(BUILD)/tidy/compile_flags.txt
 	printf '%s\n' $(filter-out tests/%,$(filter %.c,$(C_FILES))) | xargs -P 2 -n 1 \
 	    sh -c 'clang-tidy --quiet -p $(BUILD)/tidy "$$0" 2>/dev/null'
 
@@ -155,6 +162,11 @@ $(BUILD)/kernels_cpu.so: bench/kernels/cpu.c bench/kernels/backend.h
 	@mkdir -p $(@D)
 	@echo "CC $< (module)"; $(CC) -I. $(CSTD) $(WARN) $(OPT) -g -march=native -fno-math-errno -fopenmp \
 	    -fPIC -shared $(SAN) $$(pkg-config --cflags openblas) $< -lm -o $@
+
+$(BUILD)/ranks_mpi.so: $(MPI_SRC) tools/ranks.h base/err.h
+	@mkdir -p $(@D)
+	@echo "MPICC $< (module)"; OMPI_CC=$(CC) MPICH_CC=$(CC) $(MPICC) -I. $(CSTD) $(WARN) $(OPT) -g \
+	    -fPIC -shared $(SAN) $< -o $@
 
 $(BUILD)/tools/fit_%: $(BUILD)/tools/fit_%.o $(LINK)
 	@echo "LD $@"; $(CC) $(LDFLAGS) $< $(LINK) $(LDLIBS) -o $@

@@ -29,6 +29,11 @@
     X(TEXT, server, "server", "")                                                                  \
     X(INT, timestamp_ms, "the server had the whole request", "ms")
 #define CELL_FIELD(X) X(TEXT, cell, "cell", "")
+#define SWEEP_FIELDS(X)                                                                            \
+    X(INT, point, "combination of a sweep, from 1", "")                                            \
+    X(INT, rep, "replication of it, from 1", "")                                                   \
+    X(TEXT, path, "path of a value that the sweep varies", "")                                     \
+    X(TEXT, value, "its value in this run", "")
 
 /* Three ways to list a field: as one of the 58 metrics of the WiLLM dataset, as ours, and as ours
  * that hangs on the machine's clock. */
@@ -52,6 +57,7 @@ static const struct schema_column cell_columns[] = {RUN_ID_FIELD(OURS) RECORD_CE
 static const struct schema_column gpu_columns[] = {RUN_ID_FIELD(OURS) RECORD_GPU_FIELDS(OURS)};
 static const struct schema_column decision_columns[] = {RUN_ID_FIELD(OURS)
                                                             RECORD_DECISION_FIELDS(OURS)};
+static const struct schema_column sweep_columns[] = {RUN_ID_FIELD(OURS) SWEEP_FIELDS(OURS)};
 
 /* Each line: table, natural key, UNIQUE constraint, columns. ran_records has no constraint: its
  * index would double the cost of millions of rows. */
@@ -66,7 +72,8 @@ static const struct schema_column decision_columns[] = {RUN_ID_FIELD(OURS)
     X(SCHEMA_CELLS, "cells", "run_id, cell, direction, slice_id", NULL, cell_columns)              \
     X(SCHEMA_GPUS, "gpus", "run_id, server, gpu, llm_model", NULL, gpu_columns)                    \
     X(SCHEMA_SLICE_DECISIONS, "slice_decisions",                                                   \
-      "run_id, time_ns, age_ns, cell, direction, slice_id", NULL, decision_columns)
+      "run_id, time_ns, age_ns, cell, direction, slice_id", NULL, decision_columns)                \
+    X(SCHEMA_SWEEP_POINTS, "sweep_points", "run_id, path", "run_id, path", sweep_columns)
 
 #define TABLE(id, name, key, unique, columns) [id] = {name, key, unique, columns, N(columns)},
 const struct schema_table schema_tables[SCHEMA_TABLES] = {TABLES(TABLE)};

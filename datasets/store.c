@@ -395,6 +395,8 @@ static void sha256_hex(const char *text, char hex[2 * SHA256_DIGEST_SIZE + 1])
 int store_begin_run(struct store *s, const struct store_run *run, int64_t *run_id, struct err *e)
 {
     assert(s->mode == STORE_CREATE && !s->in_run);
+    assert(run->run_id == 0 || run->run_id > s->run_id);
+    int64_t id = run->run_id != 0 ? run->run_id : s->run_id + 1;
     int code = store_check(s, e);
     if (code != 0) {
         return code;
@@ -408,7 +410,7 @@ int store_begin_run(struct store *s, const struct store_run *run, int64_t *run_i
                                 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)",
                                 -1, &insert, NULL);
     if (rc == SQLITE_OK) {
-        sqlite3_bind_int64(insert, 1, s->run_id + 1);
+        sqlite3_bind_int64(insert, 1, id);
         sqlite3_bind_text(insert, 2, run->scenario, -1, SQLITE_STATIC);
         sqlite3_bind_text(insert, 3, run->scenario_text, -1, SQLITE_STATIC);
         sqlite3_bind_text(insert, 4, hex, -1, SQLITE_STATIC);
@@ -422,7 +424,7 @@ int store_begin_run(struct store *s, const struct store_run *run, int64_t *run_i
     if (code != 0) {
         return code;
     }
-    s->run_id++;
+    s->run_id = id;
     s->in_run = true;
     for (int i = SCHEMA_RUNS + 1; i < SCHEMA_TABLES; i++) {
         sqlite3_bind_int64(s->insert[i], 1, s->run_id);

@@ -6,7 +6,7 @@ want=
 for job in "$@"; do
     case $job in
     build) want="$want pkg-config gcc libgsl-dev libcjson-dev libsqlite3-dev libcsv-dev nettle-dev libnlopt-dev libopenblas-dev" ;;
-    test)  want="$want libcmocka-dev sqlite3 jq" ;;
+    test)  want="$want libcmocka-dev sqlite3 jq libopenmpi-dev openmpi-bin" ;;
     lint)  want="$want clang-format clang-tidy cppcheck libomp-dev" ;;
     bench) want="$want python3-simpy3" ;;
     *) echo "willmsim: install-deps.sh: unknown job '$job'; use build, test, lint or bench" >&2; exit 2 ;;

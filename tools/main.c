@@ -16,6 +16,7 @@ struct verb {
 
 static const struct verb verbs[] = {
     {"run", verb_run, "run one scenario, store and print its results"},
+    {"sweep", verb_sweep, "run combinations of values x seeds, on many cores and machines"},
     {"check", verb_check, "check scenarios without running them"},
     {"list", verb_list, "print the words that a scenario may use"},
     {"schema", verb_schema, "print what a scenario file may hold"},

@@ -20,6 +20,9 @@ void progress_start(struct progress *p, bool quiet);
 /* For run_options.progress; `self` is the struct progress. Draws at most ten times a second. */
 void progress_step(void *self, const struct run_progress *step);
 
+/* The same for work that is counted in runs. */
+void progress_count(struct progress *p, int64_t done, int64_t all);
+
 /* Wipes the line. */
 void progress_end(struct progress *p);
 
