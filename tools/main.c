@@ -16,8 +16,10 @@ struct verb {
 
 static const struct verb verbs[] = {
     {"run", verb_run, "run one scenario, store and print its results"},
-    {"sweep", verb_sweep, "run combinations of values x seeds, on many cores and machines"},
     {"check", verb_check, "check scenarios without running them"},
+    {"sweep", verb_sweep, "run combinations of values x seeds, on many cores and machines"},
+    {"capacity", verb_capacity,
+     "find the largest load, or the cheapest way, that meets objectives"},
     {"list", verb_list, "print the words that a scenario may use"},
     {"schema", verb_schema, "print what a scenario file may hold"},
     {"export", verb_export, "print a table of a result file"},

@@ -10,6 +10,10 @@
 enum { METRIC_QUANTITIES = 9, METRIC_STATISTICS = 6, METRIC_SINGLES = 17 };
 enum { METRICS = METRIC_QUANTITIES * METRIC_STATISTICS + METRIC_SINGLES };
 
+/* The first quantities, and the first statistic. */
+enum { METRIC_E2E, METRIC_UPLINK, METRIC_DOWNLINK, METRIC_INFERENCE, METRIC_QUEUE };
+enum { METRIC_MEAN };
+
 /* NULL-terminated: "e2e", ...; "mean", "p50", "p90", "p95", "p99", "max". */
 extern const char *const metric_quantities[METRIC_QUANTITIES + 1];
 extern const char *const metric_statistics[METRIC_STATISTICS + 1];

@@ -84,6 +84,16 @@ void progress_count(struct progress *p, int64_t done, int64_t all)
     fflush(stderr);
 }
 
+void progress_note(struct progress *p, int64_t done, const char *what)
+{
+    int64_t now = wall_ns();
+    if (is_due(p, now)) {
+        fprintf(stderr, "\r%lld runs, now at %.60s  %.0f s\033[K", (long long)done, what,
+                s_of_ns(now - p->start_ns));
+        fflush(stderr);
+    }
+}
+
 void progress_end(struct progress *p)
 {
     if (p->shown && p->last_ns != 0) {

@@ -4,8 +4,9 @@
 #define TOOLS_VERBS_H
 
 int verb_run(int argc, char **argv);
-int verb_sweep(int argc, char **argv);
 int verb_check(int argc, char **argv);
+int verb_sweep(int argc, char **argv);
+int verb_capacity(int argc, char **argv);
 int verb_list(int argc, char **argv);
 int verb_export(int argc, char **argv);
 int verb_metrics(int argc, char **argv);
