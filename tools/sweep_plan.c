@@ -85,6 +85,26 @@ int sweep_plan_load(struct sweep_plan *plan, int64_t run_id, bool with_world, st
     return rc;
 }
 
+/* The scenario's own: of the first combination, or, where that cannot be built (which may be a
+ * finding: capacity.h), of the scenario as it is. */
+static int find_seed(struct sweep_plan *plan, struct err *e)
+{
+    struct load load;
+    int rc = sweep_plan_load(plan, 1, false, &load, e);
+    if (rc == 0) {
+        plan->seed = load.scenario.seed;
+        load_free(&load);
+        return 0;
+    }
+    struct scenario sc;
+    if (scenario_load(plan->scenario, plan->sets, plan->n_sets, &sc, NULL) == 0) {
+        plan->seed = sc.seed;
+        scenario_free(&sc);
+        rc = 0;
+    }
+    return rc;
+}
+
 int sweep_plan_make(struct sweep_plan *plan, struct err *e)
 {
     int rc = vary_check(plan->varies, plan->n_varies, e);
@@ -102,13 +122,10 @@ int sweep_plan_make(struct sweep_plan *plan, struct err *e)
     }
     plan->n_runs = plan->n_points * plan->reps;
     if (plan->seed < 0) {
-        struct load load;
-        rc = sweep_plan_load(plan, 1, false, &load, e);
+        rc = find_seed(plan, e);
         if (rc != 0) {
             return rc;
         }
-        plan->seed = load.scenario.seed;
-        load_free(&load);
     }
     return plan->seed > INT64_MAX - plan->reps
                ? err_input(e, "sweep", "--seed", "is too large; write a smaller number")
