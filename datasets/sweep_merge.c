@@ -352,7 +352,7 @@ static int look_at_run(struct merge *m, struct shard *s, int64_t run_id, bool *w
                             m->path);
 }
 
-static int move_run(struct merge *m, const struct run_at *run)
+static int move_run(struct merge *m, const struct run_at *run, int64_t *merged)
 {
     struct shard *s = &m->shards[run->shard];
     bool wanted = false;
@@ -368,6 +368,7 @@ static int move_run(struct merge *m, const struct run_at *run)
     for (int i = 0; i < SCHEMA_TABLES && code == 0; i++) {
         code = i == SCHEMA_SWEEP_POINTS ? 0 : move_rows(m, s, i, run->run_id);
     }
+    *merged += code == 0;
     if (code == 0 && m->pending >= STORE_ROWS_PER_COMMIT) {
         m->pending = 0;
         if (sqlite3_exec(m->db, "COMMIT; BEGIN", NULL, NULL, NULL) != SQLITE_OK) {
@@ -405,8 +406,7 @@ int sweep_merge(const char *path, int64_t *merged, struct err *e)
     int code = open_shards(&m);
     code = code != 0 || m.n_shards == 0 ? code : open_target(&m);
     for (int64_t i = 0; i < m.n_runs && code == 0; i++) {
-        code = move_run(&m, &m.runs[i]);
-        *merged += code == 0;
+        code = move_run(&m, &m.runs[i], merged);
     }
     /* After an error the shards stay, so what the rollback takes back is moved the next time. */
     if (m.db != NULL &&
