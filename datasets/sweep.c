@@ -171,33 +171,40 @@ int sweep_check(const char *path, const struct sweep_source *source, struct err 
     return code != 0 ? code : more;
 }
 
-int sweep_missing(const char *path, struct arena *a, const int64_t **ids, int64_t *n, struct err *e)
+static int list_missing(struct store *s, struct arena *a, const int64_t **ids, int64_t *n,
+                        struct err *e)
 {
-    struct store *s = NULL;
-    int64_t runs = 0, incomplete = 0;
-    int code = store_open(path, STORE_READ, &s, e);
+    int64_t runs = 0, incomplete = 0, found = 0;
+    int code = store_count_runs(s, &runs, &incomplete, e);
     if (code != 0) {
         return code;
     }
-    code = store_count_runs(s, &runs, &incomplete, e);
-    int64_t *list = code == 0 ? arena_array(a, (size_t)incomplete, sizeof *list) : NULL;
-    if (code == 0 && list == NULL) {
-        code = err_memory(e, "the runs of a sweep");
+    int64_t *list = arena_array(a, (size_t)incomplete, sizeof *list);
+    if (list == NULL) {
+        return err_memory(e, "the runs of a sweep");
     }
     sqlite3_stmt *rows = NULL;
-    if (code == 0 && sqlite3_prepare_v2(store_db(s),
-                                        "SELECT run_id FROM runs WHERE complete = 0 ORDER BY "
-                                        "run_id",
-                                        -1, &rows, NULL) != SQLITE_OK) {
-        code = db_failed(s, e);
+    if (sqlite3_prepare_v2(store_db(s),
+                           "SELECT run_id FROM runs WHERE complete = 0 ORDER BY run_id", -1, &rows,
+                           NULL) != SQLITE_OK) {
+        return db_failed(s, e);
     }
-    int64_t found = 0;
-    while (code == 0 && found < incomplete && sqlite3_step(rows) == SQLITE_ROW) {
+    while (found < incomplete && sqlite3_step(rows) == SQLITE_ROW) {
         list[found++] = sqlite3_column_int64(rows, 0);
     }
     sqlite3_finalize(rows);
-    store_close(s, NULL);
     *ids = list;
     *n = found;
+    return 0;
+}
+
+int sweep_missing(const char *path, struct arena *a, const int64_t **ids, int64_t *n, struct err *e)
+{
+    struct store *s = NULL;
+    int code = store_open(path, STORE_READ, &s, e);
+    if (code == 0) {
+        code = list_missing(s, a, ids, n, e);
+        store_close(s, NULL);
+    }
     return code;
 }

@@ -96,18 +96,24 @@ int metric_find(const char *word, struct metric_name *nearest)
     return -1;
 }
 
+/* The number at a place in the summary. */
+static double number_at(const struct summary *sum, size_t offset)
+{
+    double value;
+    memcpy(&value, (const char *)sum + offset, sizeof value);
+    return value;
+}
+
 void metric_values(const struct summary *sum, double values[METRICS])
 {
-    const char *base = (const char *)sum;
     for (int q = 0; q < METRIC_QUANTITIES; q++) {
         for (int s = 0; s < METRIC_STATISTICS; s++) {
-            values[metric_of(q, s)] = *(const double *)(base + quantity_at[q] + statistic_at[s]);
+            values[metric_of(q, s)] = number_at(sum, quantity_at[q] + statistic_at[s]);
         }
     }
     for (int i = 0; i < METRIC_SINGLES; i++) {
         if (singles[i].scale > 0) {
-            values[SINGLES_FROM + i] =
-                singles[i].scale * *(const double *)(base + singles[i].offset);
+            values[SINGLES_FROM + i] = singles[i].scale * number_at(sum, singles[i].offset);
         }
     }
     double arrived = sum->arrived > 0 ? (double)sum->arrived : NAN;

@@ -30,7 +30,7 @@ static void *load_module(void)
     ssize_t n = readlink("/proc/self/exe", path, 1024);
     char *slash = n > 0 ? memrchr(path, '/', (size_t)n) : NULL;
     if (slash != NULL) {
-        strcpy(slash, "/ranks_mpi.so");
+        snprintf(slash, 16, "/ranks_mpi.so");
         if (access(path, R_OK) == 0) {
             return dlopen(path, RTLD_NOW | RTLD_GLOBAL);
         }

@@ -11,7 +11,7 @@
 #include "base/text.h"
 #include "tools/version.h"
 
-enum { ASSIGNMENT_SEED = 1 };
+enum { SEED_BYTES = 32 };
 
 int64_t sweep_plan_point(const struct sweep_plan *plan, int64_t run_id)
 {
@@ -47,39 +47,49 @@ static int at_point(const struct sweep_plan *plan, int64_t point, int rc, struct
     return err_input(e, NULL, NULL, "%s (with %s)", inner.text, where.chars);
 }
 
-int sweep_plan_load(struct sweep_plan *plan, int64_t run_id, bool with_world, struct load *load,
-                    struct err *e)
+/* The assignments of a run: --set, --vary, then the seed. NULL: out of memory. */
+static const char **sets_of(const struct sweep_plan *plan, int64_t run_id, int n, struct arena *a)
 {
     int64_t point = sweep_plan_point(plan, run_id);
-    int n = plan->n_sets + plan->n_varies + ASSIGNMENT_SEED;
-    struct arena arena = {0};
-    const char **sets = arena_array(&arena, (size_t)n, sizeof *sets);
+    const char **sets = arena_array(a, (size_t)n, sizeof *sets);
+    char *seed = arena_alloc(a, SEED_BYTES);
+    if (sets == NULL || seed == NULL) {
+        return NULL;
+    }
     int at = 0;
-    for (; sets != NULL && at < plan->n_sets; at++) {
+    for (; at < plan->n_sets; at++) {
         sets[at] = plan->sets[at];
     }
-    for (int k = 0; sets != NULL && k < plan->n_varies; k++, at++) {
+    for (int k = 0; k < plan->n_varies; k++, at++) {
         const char *value = sweep_plan_value(plan, point, k);
         size_t bytes = strlen(plan->varies[k].path) + strlen(value) + 2;
-        char *set = arena_alloc(&arena, bytes);
+        char *set = arena_alloc(a, bytes);
         if (set == NULL) {
-            sets = NULL;
-            break;
+            return NULL;
         }
         snprintf(set, bytes, "%s=%s", plan->varies[k].path, value);
         sets[at] = set;
     }
-    char seed[32];
-    snprintf(seed, sizeof seed, "seed=%" PRId64, seed_of(plan, run_id));
+    snprintf(seed, SEED_BYTES, "seed=%" PRId64, seed_of(plan, run_id));
+    sets[at] = seed;
+    return sets;
+}
+
+int sweep_plan_load(struct sweep_plan *plan, int64_t run_id, bool with_world, struct load *load,
+                    struct err *e)
+{
+    int n = plan->n_sets + plan->n_varies + 1;
+    struct arena arena = {0};
+    const char **sets = sets_of(plan, run_id, n, &arena);
     int rc;
+    *load = (struct load){0};
     if (sets == NULL) {
         rc = err_memory(e, "the values of a run");
     } else {
-        sets[at] = seed;
-        /* Without a seed it is still the scenario's: sweep_plan_make() asks for it. */
+        /* Without a seed it is still the scenario's: find_seed() asks for it. */
         n -= plan->seed < 0 ? 1 : 0;
         rc = load_read_shared(plan->scenario, sets, n, &plan->traces, with_world, load, e);
-        rc = at_point(plan, point, rc, e);
+        rc = at_point(plan, sweep_plan_point(plan, run_id), rc, e);
     }
     arena_free(&arena);
     return rc;

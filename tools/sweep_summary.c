@@ -59,14 +59,15 @@ int sweep_summary_make(const char *path, const struct sweep_plan *plan, double c
     *out = (struct sweep_summary){.plan = plan, .confidence = confidence};
     struct sample samples[2] = {{.reps = plan->reps}, {.reps = plan->reps}};
     out->points = calloc((size_t)plan->n_points, sizeof *out->points);
-    bool memory = out->points != NULL;
+    bool memory = true;
     for (int i = 0; i < 2; i++) {
         samples[i].values = calloc((size_t)(plan->reps * METRICS), sizeof(double));
         memory = memory && samples[i].values != NULL;
     }
     struct store *store = NULL;
-    int rc = memory ? store_open(path, STORE_READ, &store, e) : err_memory(e, "summing up a sweep");
-    for (int64_t point = 1; point <= plan->n_points && rc == 0; point++) {
+    int rc = memory && out->points != NULL ? store_open(path, STORE_READ, &store, e)
+                                           : err_memory(e, "summing up a sweep");
+    for (int64_t point = 1; out->points != NULL && point <= plan->n_points && rc == 0; point++) {
         struct sample *s = &samples[point > 1];
         s->complete = 0;
         for (int64_t rep = 0; rep < plan->reps && rc == 0; rep++) {

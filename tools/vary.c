@@ -83,19 +83,22 @@ static int read_range(const char *text, const double number[3], int n, struct va
         return wrong(e, text, "is a range of more than 100000 values");
     }
     const char **values = arena_array(a, (size_t)count, sizeof *values);
-    for (int i = 0; values != NULL && i < (int)count; i++) {
+    if (values == NULL) {
+        return err_memory(e, "the values of --vary");
+    }
+    for (int i = 0; i < (int)count; i++) {
         /* Twelve digits hide what i x step adds to a decimal fraction. */
         char digits[32];
         snprintf(digits, sizeof digits, "%.12g", first + i * step);
         values[i] = arena_strdup(a, digits);
         if (values[i] == NULL) {
-            values = NULL;
+            return err_memory(e, "the values of --vary");
         }
     }
     v->values = values;
     v->n = (int)count;
     v->is_range = true;
-    return values == NULL ? err_memory(e, "the values of --vary") : 0;
+    return 0;
 }
 
 static int read_values(const char *text, const char *list, struct vary *v, struct arena *a,
@@ -109,15 +112,17 @@ static int read_values(const char *text, const char *list, struct vary *v, struc
         return wrong(e, text, "has more than 100000 values");
     }
     const char **values = arena_array(a, (size_t)n, sizeof *values);
-    for (int i = 0; values != NULL && i < n; i++) {
+    if (values == NULL) {
+        return err_memory(e, "the values of --vary");
+    }
+    for (int i = 0; i < n; i++) {
         size_t length = value_length(list);
         if (length == 0) {
             return wrong(e, text, "has an empty value");
         }
         char *value = arena_alloc(a, length + 1);
         if (value == NULL) {
-            values = NULL;
-            break;
+            return err_memory(e, "the values of --vary");
         }
         memcpy(value, list, length);
         for (int k = 0; k < i; k++) {
@@ -130,7 +135,7 @@ static int read_values(const char *text, const char *list, struct vary *v, struc
     }
     v->values = values;
     v->n = n;
-    return values == NULL ? err_memory(e, "the values of --vary") : 0;
+    return 0;
 }
 
 int vary_read(const char *text, struct vary *v, struct arena *a, struct err *e)
