@@ -10,7 +10,7 @@
 #include "tools/results.h"
 #include "tools/sweep_summary.h"
 
-enum { PANEL_PX = 260, WIDTH_PX = 760 };
+enum { PANEL_PX = 260, WIDTH_PX = 760, LETTER_PX = 8, NAMES_MAX = 40 };
 
 /* Is the program in one of the folders of PATH? */
 static bool can_be_called(const char *program)
@@ -68,16 +68,30 @@ static void put_data(const struct sweep_summary *s, int metric, int panel, FILE 
     fputs("END_OF_DATA\n", out);
 }
 
+static struct text label_of(const struct sweep_plan *plan, int64_t point)
+{
+    struct text label = {0};
+    for (int k = 0; k < plan->n_varies; k++) {
+        text_add(&label, "%s%.24s", k > 0 ? " " : "", sweep_plan_value(plan, point, k));
+    }
+    return label;
+}
+
+/* Names under the bars: aslant where they would run into each other, not under every bar where
+ * there are very many. */
 static void put_tics(const struct sweep_plan *plan, FILE *out)
 {
-    fputs("set xtics noenhanced (", out);
+    size_t longest = 1;
     for (int64_t p = 1; p <= plan->n_points; p++) {
-        struct text label = {0};
-        for (int k = 0; k < plan->n_varies; k++) {
-            text_add(&label, "%s%.24s", k > 0 ? " " : "", sweep_plan_value(plan, p, k));
-        }
+        size_t length = label_of(plan, p).length;
+        longest = length > longest ? length : longest;
+    }
+    bool crowded = (int64_t)longest * LETTER_PX * plan->n_points > WIDTH_PX;
+    int64_t step = 1 + (plan->n_points - 1) / NAMES_MAX;
+    fprintf(out, "set xtics %s noenhanced (", crowded ? "rotate by -35" : "norotate");
+    for (int64_t p = 1; p <= plan->n_points; p += step) {
         fputs(p > 1 ? ", " : "", out);
-        quoted(out, label.chars);
+        quoted(out, label_of(plan, p).chars);
         fprintf(out, " %lld", (long long)p);
     }
     fputs(")\n", out);
@@ -94,7 +108,7 @@ static void put_script(const struct sweep_summary *s, const int *shown, int n, c
     quoted(out, path);
     fputs("\nset border 3 lw 0.7 lc rgb '#555555'\nset tics nomirror textcolor rgb '#333333'\n"
           "set grid ytics lw 0.5 lc rgb '#dddddd'\nset style fill solid 0.85 noborder\n"
-          "set boxwidth 0.6\nunset key\n",
+          "set boxwidth 0.6\nunset key\nset errorbars 3 front lw 1.4 lc rgb '#222222'\n",
           out);
     fprintf(out, "set xrange [0.4:%lld.6]\nset yrange [0:*]\n", (long long)plan->n_points);
     put_tics(plan, out);
@@ -121,10 +135,7 @@ static void put_script(const struct sweep_summary *s, const int *shown, int n, c
             quoted(out, axis.chars);
             fputs(" noenhanced\n", out);
         }
-        fprintf(out,
-                "plot $data%d using 1:2 with boxes lc rgb '#1b6ca8', $data%d using 1:2:3 with "
-                "yerrorbars pt 0 lw 1.4 lc rgb '#222222'\n",
-                i, i);
+        fprintf(out, "plot $data%d using 1:2:3 with boxerrorbars lc rgb '#1b6ca8'\n", i);
     }
     fputs("unset multiplot\n", out);
 }
