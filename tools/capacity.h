@@ -87,7 +87,7 @@ void capacity_free(struct capacity *c);
 /* How many values the range has (1 without one), and the i-th of them as searched. */
 int capacity_values(const struct capacity *c);
 const char *capacity_value(const struct capacity *c, int at);
-/* Run number of the first replication. */
+/* Combination of the plan (sweep_plan.h) that the i-th value of a configuration is. */
 int64_t capacity_point(const struct capacity *c, int64_t config, int at);
 
 void capacity_print_table(const struct capacity *c, FILE *out);

@@ -58,6 +58,14 @@ int ranks_start(struct ranks *r, struct err *e)
     if (open_ranks == NULL || open_ranks(r) != 0) {
         return err_work(e, "sweep", NULL, "MPI cannot start; see what it printed");
     }
+    if (r->n == 1) {
+        /* Each would take itself for the only one and write the same file. */
+        ranks_end(r);
+        return err_work(e, "sweep", NULL,
+                        "the launcher started many processes, but MPI (%s) knows of one; use the "
+                        "mpirun of that MPI, or srun --mpi=pmix",
+                        r->name);
+    }
     return 0;
 }
 
@@ -66,5 +74,6 @@ void ranks_end(struct ranks *r)
     if (r->end != NULL) {
         r->end();
     }
-    *r = (struct ranks){.n = 1, .on_machine = 1, .rank = r->rank};
+    r->end = NULL;
+    r->n = 1;
 }

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -203,7 +204,13 @@ static int take_lock(struct sweep_call *call, struct err *e)
     if (call->lock < 0) {
         return err_input(e, name, NULL, "cannot be made: %s", strerror(errno));
     }
-    if (flock(call->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    /* A holder that ends removes the file: then we may have locked one that has no name any more.
+     */
+    struct stat mine, named;
+    bool busy = flock(call->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    busy = busy || fstat(call->lock, &mine) != 0 || stat(name, &named) != 0 ||
+           mine.st_ino != named.st_ino;
+    if (busy) {
         close(call->lock);
         call->lock = -1;
         return err_input(e, call->path, NULL,
@@ -256,7 +263,12 @@ static int prepare_store(struct sweep_call *call, struct err *e)
         rc = sweep_create(call->path, &source, e);
         sweep_rows_free(&state);
     }
-    return rc != 0 ? rc : sweep_shards_remove(call->path, e);
+    if (rc != 0) {
+        return rc;
+    }
+    /* Shards whose file is gone are still of use, if they are of this sweep. */
+    int64_t merged;
+    return call->resume ? sweep_merge(call->path, &merged, e) : sweep_shards_remove(call->path, e);
 }
 
 /* Rank 0. */

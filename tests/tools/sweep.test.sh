@@ -32,6 +32,19 @@ call run $scenario --set duration_s=40 --set radio.policy.kind=round-robin --set
 same run-12-is-that-run "$(sql "$tmp/single.sqlite" 'select scenario_sha256, fingerprint from runs')" \
     "$(sql "$tmp/one.sqlite" 'select scenario_sha256, fingerprint from runs where run_id = 12')"
 
+# Values with commas inside, a range with a step, replications alone.
+sweep values.sqlite --set duration_s=1 --vary 'ues.0.slice_cycle=["1221","1222"],["1223"]' \
+    --vary transport.delay_ms=0:1:0.25 --quiet
+same values '["1221","1222"] ["1223"] 0 0.25 0.5 0.75 1 ' "$(sql "$tmp/values.sqlite" \
+    'select distinct value from sweep_points order by path desc, run_id' | tr '\n' ' ')"
+sweep seeds.sqlite --set duration_s=1 --seed 40 --reps 3 --quiet
+same seeds 'seed=40 seed=41 seed=42 ' "$(sql "$tmp/seeds.sqlite" \
+    "select path || '=' || value from sweep_points order by run_id" | tr '\n' ' ')"
+# --resume without a file begins anew.
+mv "$tmp/seeds.sqlite" "$tmp/seeds.old"
+sweep seeds.sqlite --set duration_s=1 --seed 40 --reps 3 --quiet --resume
+same resume-without-file "$(sum "$tmp/seeds.old")" "$(sum "$tmp/seeds.sqlite")"
+
 # --- the summary ------------------------------------------------------------------------------
 json json-shape '(.points | length) == 4 and .complete and .reps == 3 and .runs == 12' "$tmp/one.json"
 # Means and Student's t by hand: t(0.975; 2) = 4.302652729911275.
@@ -67,7 +80,7 @@ else
 fi
 
 # --- a killed process, and one that is asked to stop --------------------------------------------
-long="--set duration_s=800 --set output.ran_records_ms=1000 --vary ues.count=1,2 --reps 5"
+long="--set duration_s=1000 --set output.ran_records_ms=1000 --vary ues.count=1,2 --reps 5"
 wait_for_runs() { # DB: until its shards hold two runs that are done, while $pid is at work
     tries=0 finished=0
     while [ "$tries" -lt 600 ] && [ "$finished" -lt 2 ] && kill -0 $pid 2>/dev/null; do
@@ -80,7 +93,7 @@ wait_for_runs() { # DB: until its shards hold two runs that are done, while $pid
     done
 }
 start() { # DB
-    "$willmsim" sweep $scenario $long --jobs 1 --quiet --out "$tmp/$1" >"$tmp/out" 2>"$tmp/err" &
+    "$willmsim" sweep $scenario $long --jobs 1 --quiet --out "$tmp/$1" >"$tmp/said" 2>&1 &
     pid=$!
     wait_for_runs "$1"
 }
@@ -88,10 +101,11 @@ resume() { # DB
     call sweep $scenario $long --quiet --resume --out "$tmp/$1"
 }
 start stopped.sqlite
+refused one-at-a-time 2 "another sweep is writing" sweep $scenario $long --out "$tmp/stopped.sqlite"
 kill -TERM $pid
 wait $pid
 same stopped-status 1 $?
-holds stopped-line grep -q '^willmsim: .*stopped by a signal.*of 10 runs.*--resume' "$tmp/err"
+holds stopped-line grep -q '^willmsim: .*stopped by a signal.*of 10 runs.*--resume' "$tmp/said"
 holds stopped-keeps-runs [ "$(sql "$tmp/stopped.sqlite" 'select sum(complete) from runs')" -ge 2 ]
 start died.sqlite
 kill -9 $pid
