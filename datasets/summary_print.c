@@ -206,7 +206,7 @@ void summary_print_json(const struct summary *sum, FILE *out)
 
 void summary_groups_print_json(const struct summary_groups *g, FILE *out)
 {
-    const char *by = g->by == SUMMARY_BY_ALL ? "all" : summary_by_words[g->by - SUMMARY_BY_SLICE];
+    const char *by = g->by_text;
     fputs("{ ", out);
     text_print(out, "by", by, true);
     key_print(out, "complete", false);
@@ -438,9 +438,9 @@ void summary_groups_print_table(const struct summary_groups *g, FILE *out)
         fputs("no completed request has such a key\n", out);
         return;
     }
-    char title[64];
-    snprintf(title, sizeof title, "%s%s: mean ms", g->by == SUMMARY_BY_ALL ? "" : "by ",
-             g->by == SUMMARY_BY_ALL ? "all" : summary_by_words[g->by - SUMMARY_BY_SLICE]);
+    char title[96];
+    snprintf(title, sizeof title, "%s%s%s", g->by == SUMMARY_BY_ALL ? "" : "by ", g->by_text,
+             strchr(g->by_text, ',') == NULL ? ": mean ms" : ", ms");
     split_header(out, title, "    e2e p50    e2e p95    e2e p99      LAREI       LSEQ");
     for (size_t i = 0; i < g->n_groups; i++) {
         const struct summary_group *group = &g->groups[i];

@@ -9,6 +9,10 @@
 
 #include "base/units.h"
 
+const char *const reading_quantity_words[] = {"e2e",   "uplink",    "downlink", "inference",
+                                              "queue", "transport", "ttft",     "ue_ttft",
+                                              "tpot",  "larei",     "lseq",     NULL};
+
 static int read_failed(struct reading *r)
 {
     return err_work(r->err, r->path, NULL, "cannot be read: %s", sqlite3_errmsg(r->db));
@@ -115,7 +119,7 @@ static int radio_add(struct reading *r, sqlite3_stmt *row)
 
 int reading_radio(struct reading *r)
 {
-    char sql[640];
+    char sql[1280];
     snprintf(sql, sizeof sql,
              "SELECT slice_id, direction, sum(opportunities), sum(prb_available), sum(prb_used), "
              "sum(blocks), sum(blocks_retx), sum(block_errors), sum(bytes_scheduled), "
@@ -291,14 +295,37 @@ static int request_read(struct reading *r, sqlite3_stmt *row)
     return choice == -2 ? reading_no_memory(r) : request_add(r, row, slice, choice);
 }
 
-/* `choice` is the SQL of what to group by. */
+const char *reading_choice_sql(enum summary_by by)
+{
+    switch (by) {
+    case SUMMARY_BY_SLICE:
+        return "slice_id";
+    case SUMMARY_BY_MODEL:
+        return "llm_model";
+    case SUMMARY_BY_SCENARIO:
+        return "(SELECT scenario FROM runs WHERE runs.run_id = requests.run_id)";
+    case SUMMARY_BY_RESOLUTION:
+        return "resolution";
+    case SUMMARY_BY_MODE:
+        return "mode";
+    case SUMMARY_BY_ALL:
+        break;
+    }
+    return "'all'";
+}
+
 int reading_requests(struct reading *r, const char *choice)
 {
-    char sql[1024];
+    char sql[2048], of_mode[2 * SUMMARY_PATTERN_MAX + 16] = "";
+    if (r->options->mode != NULL) {
+        sqlite3_snprintf(sizeof of_mode, of_mode, " %s mode = %Q",
+                         r->where[0] == '\0' ? "WHERE" : "AND", r->options->mode);
+    }
 #define COLUMN_SQL(name) #name ", "
-    snprintf(sql, sizeof sql,
-             "SELECT " REQUEST_COLUMNS(COLUMN_SQL) "%s FROM requests%s ORDER BY run_id, request_id",
-             choice, r->where);
+    snprintf(
+        sql, sizeof sql,
+        "SELECT " REQUEST_COLUMNS(COLUMN_SQL) "%s FROM requests%s%s ORDER BY run_id, request_id",
+        choice, r->where, of_mode);
     sqlite3_stmt *row = NULL;
     int code = 0;
     int rc = sqlite3_prepare_v2(r->db, sql, -1, &row, NULL);
@@ -323,7 +350,7 @@ int reading_requests(struct reading *r, const char *choice)
 /* A run that was killed has no totals; its time is then that of its last completed request. */
 int reading_runs(struct reading *r, struct reading_runs *runs)
 {
-    char sql[1024];
+    char sql[2048];
     snprintf(sql, sizeof sql,
              "SELECT count(*), sum(complete = 0), min(seed), total(events), total(slots_visited), "
              "total(arrived), total(completed), total(failed), total(in_flight), "
@@ -389,7 +416,7 @@ static int gpu_read(struct reading *r, sqlite3_stmt *row, struct summary_gpu *gp
 
 int reading_gpus(struct reading *r, struct summary_gpu **gpus, size_t *n)
 {
-    char sql[512];
+    char sql[1280];
     snprintf(sql, sizeof sql,
              "SELECT server, min(gpu), min(llm_model), total(busy_ns), total(span_ns), "
              "total(batch_sum), total(steps), max(kv_pool_bytes), max(kv_peak_bytes), "
@@ -422,7 +449,11 @@ struct reading reading_of(struct store *s, const struct summary_options *o, stru
     struct reading r = {
         .db = store_db(s), .path = store_path(s), .options = o, .arena = a, .err = e};
     if (o->run_id != 0) {
-        snprintf(r.where, sizeof r.where, " WHERE run_id = %" PRId64, o->run_id);
+        sqlite3_snprintf(sizeof r.where, r.where, " WHERE run_id = %lld", (long long)o->run_id);
+    } else if (o->scenario != NULL) {
+        sqlite3_snprintf(sizeof r.where, r.where,
+                         " WHERE run_id IN (SELECT run_id FROM runs WHERE scenario GLOB %Q)",
+                         o->scenario);
     }
     return r;
 }

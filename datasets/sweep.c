@@ -7,10 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "datasets/schema.h"
 #include "datasets/store.h"
-
-enum { SQL_BYTES = 2048 };
 
 static int db_failed(struct store *s, struct err *e)
 {
@@ -64,11 +61,10 @@ static int write_row(struct store *s, sqlite3_stmt *insert[2], const struct swee
 
 static int write_rows(struct store *s, const struct sweep_source *source, struct err *e)
 {
-    char points[SQL_BYTES];
-    schema_insert_sql(&schema_tables[SCHEMA_SWEEP_POINTS], points, sizeof points);
     const char *sql[2] = {"INSERT INTO runs (run_id, scenario, scenario_text, scenario_sha256, "
                           "seed, version, complete) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0)",
-                          points};
+                          "INSERT INTO sweep_points (run_id, point, rep, path, value) VALUES (?1, "
+                          "?2, ?3, ?4, ?5)"};
     sqlite3_stmt *insert[2] = {NULL, NULL};
     int code = 0;
     for (int i = 0; i < 2 && code == 0; i++) {

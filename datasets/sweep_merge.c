@@ -250,6 +250,16 @@ static int prepare(struct merge *m, const char *sql, sqlite3_stmt **statement)
     return sqlite3_prepare_v2(m->db, sql, -1, statement, NULL) == SQLITE_OK ? 0 : db_failed(m);
 }
 
+/* INSERT of a row with one parameter per column. */
+static void insert_sql(const struct schema_table *t, char sql[SQL_BYTES])
+{
+    int at = snprintf(sql, SQL_BYTES, "INSERT INTO %s VALUES (?", t->name);
+    for (size_t i = 1; i < t->n_columns && at + 3 < SQL_BYTES; i++) {
+        at += snprintf(sql + at, (size_t)(SQL_BYTES - at), ",?");
+    }
+    snprintf(sql + at, (size_t)(SQL_BYTES - at), ")");
+}
+
 /* The sweep's store, which store_open() knows to be one. A write-ahead log as in store.c: a merge
  * that is killed leaves a file that anyone can read. */
 static int open_target(struct merge *m)
@@ -269,7 +279,7 @@ static int open_target(struct merge *m)
         return db_failed(m);
     }
     for (int i = 0; i < SCHEMA_TABLES && code == 0; i++) {
-        schema_insert_sql(&schema_tables[i], sql, sizeof sql);
+        insert_sql(&schema_tables[i], sql);
         code = prepare(m, sql, &m->insert[i]);
     }
     code = code != 0 ? code

@@ -86,10 +86,11 @@ struct scenario_radio {
     int64_t min_grant_prb_dl;
     int64_t harq_processes, harq_rounds;
     double rlc_status_ms;
-    int64_t start_mcs, la_update_frames, la_min_blocks;
+    int64_t start_mcs, la_update_frames, la_min_blocks, la_min_mcs;
     double start_bler, la_lower, la_upper, la_filter;
     double pf_ewma;
-    double ul_power_headroom_db;
+    double ul_power_headroom_db, ul_frequency_error_hz;
+    int ul_evm, ul_receiver;                   /* 1: at the limit; enum nr_receiver */
     int decoder, combining;                    /* enum nr_decoder, enum nr_combining */
     struct json_choice channel;                /* index: enum geometry_kind; word NULL: none */
     struct json_choice channel_ul, channel_dl; /* index: enum channel_kind */
@@ -214,8 +215,15 @@ struct scenario_waypoint {
     double speed_min_mps, speed_max_mps, pause_s;
 };
 
+/* A value that decides the result and that nobody published. For the reader: the run takes no
+ * notice. */
+struct scenario_assumed {
+    const char *key, *why, *plausible;
+};
+
 struct scenario {
     const char *name, *description;
+    struct json_list assumed; /* struct scenario_assumed */
     int64_t seed;
     double duration_s, drain_s;
     struct scenario_engine engine;

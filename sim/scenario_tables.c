@@ -338,11 +338,22 @@ static const struct json_spec ues_spec =
 
 /* --- The scenario ----------------------------------------------------------------------------- */
 
+static const struct json_field assumed_fields[] = {
+    F_STR(scenario_assumed, key, NULL, "The key, as --set takes it: ues.0.traffic.word_counts."),
+    F_STR(scenario_assumed, why, NULL, "Why this value."),
+    F_STR(scenario_assumed, plausible, "null", "What else it may have been."), F_END};
+static const struct json_spec assumed_spec =
+    SPEC("assumed", scenario_assumed, assumed_fields, NULL,
+         "A value that decides the result and that nobody published. For the reader: the run takes "
+         "no notice of it.");
+
 static const struct json_field scenario_fields[] = {
     F_STR(scenario, name, NULL,
           "Name of the scenario: letters, digits, '-', '_' and '.'; the results are stored under "
           "it."),
     F_STR(scenario, description, "null", "What it shows, and what it assumes."),
+    FIELD(scenario, assumed, JSON_LIST, .max = 1000, .spec = &assumed_spec, .def = "[]",
+          .doc = "Which of its values are assumed, and why."),
     F_INT(scenario, seed, 0, 9007199254740991.0, "1", "Seed of all random draws."),
     F_POS(scenario, duration_s, 0, 1e6, NULL, "Seconds in which requests are born."),
     F_NUM(scenario, drain_s, 0, 1e6, "60",

@@ -564,6 +564,45 @@ static void test_groups_of_two_runs(void **state)
     assert_int_equal(g.groups[0].n, 4);
     assert_string_equal(g.groups[0].key, "all");
     summary_groups_free(&g);
+
+    /* By two keys at once: who lacks one is in no group. */
+    const enum summary_by keys[] = {SUMMARY_BY_SLICE, SUMMARY_BY_RESOLUTION};
+    assert_int_equal(summary_by_keys(s, keys, 2, &o, &g, &e), 0);
+    assert_string_equal(g.by_text, "slice,resolution");
+    assert_int_equal(g.n_groups, 3);
+    assert_string_equal(g.groups[0].key, "1221,R1");
+    assert_string_equal(g.groups[1].key, "1221,R2");
+    assert_string_equal(g.groups[2].key, "1222,R10");
+    assert_near(g.groups[1].latency_ms.e2e.mean, 500);
+    assert_near(g.groups[2].share_pct.uplink, 50);
+    root = json_of(NULL, &g);
+    assert_string_equal(at(root, "by")->valuestring, "slice,resolution");
+    assert_string_equal(at(root, "groups.2.by")->valuestring, "slice,resolution");
+    cJSON_Delete(root);
+    summary_groups_free(&g);
+
+    /* Only some runs, only some requests. */
+    o.scenario = "sec*";
+    assert_int_equal(summary_by(s, SUMMARY_BY_ALL, &o, &g, &e), 0);
+    assert_int_equal(g.groups[0].n, 1);
+    assert_near(g.groups[0].share_pct.downlink, 60);
+    assert_int_equal(g.runs, 1);
+    summary_groups_free(&g);
+    o.mode = "no such mode";
+    assert_int_equal(summary_by(s, SUMMARY_BY_MODE, &o, &g, &e), 0);
+    assert_int_equal(g.n_groups, 0);
+    summary_groups_free(&g);
+    o.scenario = NULL;
+    o.mode = "image_request";
+    assert_int_equal(summary_by(s, SUMMARY_BY_MODE, &o, &g, &e), 0);
+    assert_int_equal(g.n_groups, 1);
+    assert_string_equal(g.groups[0].key, "image_request");
+    summary_groups_free(&g);
+    o.mode = "it's";
+    o.scenario = "it's";
+    assert_int_equal(summary_by(s, SUMMARY_BY_ALL, &o, &g, &e), 0);
+    assert_int_equal(g.n_groups, 0);
+    summary_groups_free(&g);
     store_close(s, NULL);
     rows_folder_remove(folder);
 }
