@@ -150,7 +150,8 @@ twin:
 test-influx:
 	@sh tools/install-deps.sh build test influx
 	@$(MAKE) --no-print-directory all
-	@BUILD=$(BUILD) sh tests/tools/influx.sh
+	@sh tools/influx-inspect.sh $(BUILD)/influx_inspect
+	@PATH="$(CURDIR)/$(BUILD):$$PATH" BUILD=$(BUILD) sh tests/tools/influx.sh
 
 # The scenario reference and the JSON Schema are printed by the loader's own tables.
 reference: all

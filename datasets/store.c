@@ -40,7 +40,7 @@
 #include "datasets/schema.h"
 #include "datasets/store_file.h"
 
-enum { STORE_SCHEMA_VERSION = 1 };
+enum { STORE_SCHEMA_VERSION = 2 };
 
 enum { STORE_COMMIT_NS = 1000000000, STORE_BUSY_MS = 1000, SQL_BYTES = 8192 };
 

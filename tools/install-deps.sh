@@ -10,7 +10,7 @@ for job in "$@"; do
     test)  want="$want libcmocka-dev sqlite3 jq libopenmpi-dev openmpi-bin" ;;
     lint)  want="$want clang-format clang-tidy cppcheck libomp-dev" ;;
     bench) want="$want python3-simpy3 sqlite3" ;;
-    influx) want="$want influxdb curl" ;;
+    influx) want="$want influxdb curl golang-go golang-github-influxdb-influxdb-dev" ;;
     *) echo "willmsim: install-deps.sh: unknown job '$job'; use build, figures, test, lint, bench or influx" >&2; exit 2 ;;
     esac
 done
