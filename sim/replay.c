@@ -67,9 +67,12 @@ int replay_best(const struct scenario *sc, const struct run_options *options, in
     const struct scenario_ues *groups = sc->ues.items;
     int n = replay_arms(sc), rc = 0;
     struct tally t = {.scenario = sc, .groups = calloc(sc->ues.n, sizeof *t.groups)};
-    struct choice_arm *all = calloc((size_t)n * sc->ues.n, sizeof *all);
-    if (t.groups == NULL || all == NULL)
-        rc = err_memory(e, "the replays");
+    struct choice_arm *all = calloc((size_t)n * sc->ues.n + 1, sizeof *all);
+    if (t.groups == NULL || all == NULL) {
+        free(t.groups);
+        free(all);
+        return err_memory(e, "the replays");
+    }
     for (int arm = 0; arm < n && rc == 0; arm++) {
         rc = replay(sc, options, arm, arms, &t, e);
         for (size_t i = 0; i < sc->ues.n && rc == 0; i++)
