@@ -47,8 +47,8 @@ static int replay(const struct scenario *sc, const struct run_options *options, 
                   struct tally *t, struct err *e)
 {
     const struct scenario_ues *groups = sc->ues.items;
-    memset(t->groups, 0, sc->ues.n * sizeof *t->groups);
     for (size_t i = 0; i < sc->ues.n; i++) {
+        t->groups[i] = (struct choice_arm){0};
         int last = (int)groups[i].slice_arms.n - 1;
         arms[i] = !is_offline(&groups[i]) ? -1 : arm < last ? arm : last;
     }
