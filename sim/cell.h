@@ -44,6 +44,7 @@
 #define CELL_HARQ_MAX   16
 #define CELL_ROUNDS_MAX 8
 #define CELL_BLOCKS_MAX 64 /* UEs in one slot */
+#define CELL_CQI_MAX    15 /* 38.214 tables 5.2.2.1-2 to -4 */
 #define CELL_PRB_WORDS  5  /* 275 PRB at most, 38.101-1 table 5.3.2-1 */
 
 struct scenario;
@@ -71,12 +72,13 @@ struct cell_common {
     int64_t ring; /* slots that an action may lie ahead; a power of two */
     int32_t dl_min_prb;
     int32_t max_ues_per_slot;
-    double snr_step_db;             /* of the SNR that is reported; 0: none */
-    struct nr_phase ul_phase[4];    /* by kind of symbols; unused without a frequency error */
-    struct channel_trace traces[2]; /* snr-trace, by direction */
-    int32_t tb_header_bytes;        /* MAC and RLC headers in a transport block */
-    int64_t packet_payload_bytes;   /* application bytes in a full IP packet */
-    int64_t packet_header_bytes;    /* IP, L4, SDAP and PDCP headers per packet on the air */
+    double snr_step_db;                   /* of the SNR that is reported; 0: none */
+    int32_t ul_cqi_x10[CELL_CQI_MAX + 1]; /* least SNR of a CQI, tenths of a dB */
+    struct nr_phase ul_phase[4];          /* by kind of symbols; unused without a frequency error */
+    struct channel_trace traces[2];       /* snr-trace, by direction */
+    int32_t tb_header_bytes;              /* MAC and RLC headers in a transport block */
+    int64_t packet_payload_bytes;         /* application bytes in a full IP packet */
+    int64_t packet_header_bytes;          /* IP, L4, SDAP and PDCP headers per packet on the air */
 };
 
 enum harq_state { HARQ_FREE, HARQ_GRANTED, HARQ_IN_FLIGHT, HARQ_WAIT_RETX };
@@ -274,6 +276,7 @@ uint32_t stream_request(const struct cell *cell, const struct stream *s, int64_t
 void stream_free(struct stream *s);
 
 /* cell_ul.c */
+void cell_ul_cqi_init(struct cell_common *k);
 void cell_ul_schedule(struct cell *cell, int64_t ul_slot);
 void cell_ul_arrival(struct cell *cell, struct ue_radio *u);
 void cell_ul_send(struct cell *cell, struct ue_radio *u, uint8_t process);
