@@ -66,7 +66,10 @@ int cell_common_init(struct cell_common *c, const struct scenario *sc, struct ar
                                     .ul_symbols = (int)r->ul_symbols,
                                     .special_ul_symbols = (int)r->ul_special_symbols,
                                     .srs_period = r->srs_period_slots,
-                                    .srs_offset = r->srs_offset_slots};
+                                    .srs_offset = r->srs_offset_slots,
+                                    .prach_period = (int)r->prach_period_frames,
+                                    .prach_frame = (int)r->prach_frame,
+                                    .prach_subframe = (int)r->prach_subframe};
     if (!nr_frame_init(&c->frame, &frame))
         return err_input(e, sc->file, "radio.tdd",
                          "\"%s\" is not a slot pattern; write D, S and U "

@@ -54,7 +54,11 @@ struct scenario_radio;
  * policy places them itself. */
 struct cell_plan {
     int32_t carrier_prb;
-    int32_t used; /* PRB packed so far; also the first free one */
+    int32_t used;    /* PRB packed so far, below which nothing is free; also the first free one */
+    int32_t end_prb; /* behind the last free one */
+    int32_t pucch_low, pucch_high;  /* of the PRB beyond these limits, PUCCH's: [0, pucch_low) and
+                                       [carrier_prb - pucch_high, carrier_prb) */
+    uint64_t taken[CELL_PRB_WORDS]; /* for the policy's view */
     int32_t grants_left, dcis_used;
     struct harq *blocks[CELL_BLOCKS_MAX];
     int32_t n;

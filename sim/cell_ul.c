@@ -289,7 +289,13 @@ void cell_ul_schedule(struct cell *cell, int64_t ul_slot)
     const struct cell_common *k = cell->common;
     const struct nr_grid *g = &k->grid[RADIO_UL];
     const int kind = nr_grid_kind(g, nr_frame_ul_symbols(&k->frame, ul_slot));
+    const int32_t pucch = (int32_t)k->config->pucch_prb;
+    const int32_t prach = nr_frame_prach(&k->frame, ul_slot) ? (int32_t)k->config->prach_prb : 0;
     struct cell_plan plan = {.carrier_prb = g->n_prb,
+                             .used = pucch - pucch / 2 + prach,
+                             .end_prb = g->n_prb - pucch / 2,
+                             .pucch_low = pucch - pucch / 2,
+                             .pucch_high = pucch / 2,
                              .grants_left = k->max_ues_per_slot < cell->dcis_left
                                                 ? k->max_ues_per_slot
                                                 : cell->dcis_left};
