@@ -219,17 +219,17 @@ int bursts_of_points(const struct bursts_points *p, int by_slice, const struct b
     struct bursts_point *points = malloc((p->n + 1) * sizeof *points);
     int32_t *order = malloc((p->n_slices + 1) * sizeof *order);
     int rc = points == NULL || order == NULL ? err_memory(e, "the series of a store") : 0;
-    for (size_t i = 0; rc == 0 && i < p->n_slices; i++) {
+    for (size_t i = 0; order != NULL && i < p->n_slices; i++) {
         order[i] = (int32_t)i;
     }
-    if (rc == 0 && p->n_slices > 0) {
+    if (order != NULL && p->n_slices > 0) {
         qsort_r(order, p->n_slices, sizeof *order, name_order, p->slices);
     }
     size_t end = 0;
     for (size_t i = 0; rc == 0 && i < p->n; i = end) {
         end = ue_end(p, i);
         rc = series_of(p, i, end, by_slice ? SLICE_NONE : SLICE_ANY, points, o, out, e);
-        for (size_t k = 0; rc == 0 && by_slice && k < p->n_slices; k++) {
+        for (size_t k = 0; rc == 0 && by_slice && order != NULL && k < p->n_slices; k++) {
             rc = series_of(p, i, end, order[k], points, o, out, e);
         }
     }

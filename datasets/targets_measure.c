@@ -101,55 +101,13 @@ static bool same_text(const char *a, const char *b)
 /* --- What a target applies to ------------------------------------------------------------------
  */
 
-/* Ascending ids of the runs that the target speaks of, whose scenario it names. */
-struct run_ids {
-    int64_t *items;
-    size_t n;
-};
-
-static int run_ids_read(struct measuring *m, struct run_ids *ids)
-{
-    char sql[sizeof m->runs + 128];
-    snprintf(sql, sizeof sql, "SELECT run_id FROM runs WHERE 1%s ORDER BY run_id", m->runs);
-    sqlite3_stmt *q = NULL;
-    int rc = sqlite3_prepare_v2(m->db, sql, -1, &q, NULL);
-    while (rc == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW) {
-        if ((ids->n & (ids->n - 1)) == 0) { /* full: doubles at powers of two */
-            size_t room = ids->n == 0 ? 1 : 2 * ids->n;
-            int64_t *grown = realloc(ids->items, room * sizeof *grown);
-            if (grown == NULL) {
-                sqlite3_finalize(q);
-                return no_memory(m);
-            }
-            ids->items = grown;
-        }
-        ids->items[ids->n++] = sqlite3_column_int64(q, 0);
-    }
-    sqlite3_finalize(q);
-    return rc == SQLITE_OK ? 0 : read_failed(m);
-}
-
-static bool run_ids_have(const struct run_ids *ids, int64_t run)
-{
-    size_t low = 0, high = ids->n;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (ids->items[middle] < run) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < ids->n && ids->items[low] == run;
-}
-
 /* How many slices the ran_records of these runs name. */
 static int slices_count(struct measuring *m, int64_t *slices)
 {
     const struct target_rows *rows = NULL;
-    struct run_ids ids = {0};
+    struct target_runs ids = {0};
     int rc = target_rows_of(m->store, m->cache, RAN_RECORDS, &rows, m->err);
-    rc = rc == 0 && m->runs[0] != '\0' ? run_ids_read(m, &ids) : rc;
+    rc = rc == 0 && m->runs[0] != '\0' ? target_runs_read(m->store, m->runs, &ids, m->err) : rc;
     if (rc != 0) {
         free(ids.items);
         return rc;
@@ -162,7 +120,7 @@ static int slices_count(struct measuring *m, int64_t *slices)
         *slices = 0;
         for (size_t i = 0; named != NULL && i < rows->n; i++) {
             if (slice->words[i] >= 0 && !named[slice->words[i]] &&
-                run_ids_have(&ids, (int64_t)runs[i])) {
+                target_runs_have(&ids, (int64_t)runs[i])) {
                 named[slice->words[i]] = true;
                 ++*slices;
             }
@@ -352,40 +310,10 @@ static int group_measure(struct measuring *m, const struct measure_record *r, co
     return 0;
 }
 
-/* Which rows of a table a target speaks of. */
-struct row_choice {
-    const double *values;
-    const int32_t *by; /* NULL: one group */
-    const double *where;
-    double equals;
-    const int32_t *modes; /* NULL: any */
-    int32_t mode;         /* -1: no row has it */
-    const double *runs;   /* NULL: any */
-    struct run_ids ids;
-};
-
-static bool row_chosen(const struct row_choice *c, size_t i)
-{
-    return !isnan(c->values[i]) && (c->by == NULL || c->by[i] >= 0) &&
-           (c->where == NULL || c->where[i] == c->equals) &&
-           (c->modes == NULL || (c->mode >= 0 && c->modes[i] == c->mode)) &&
-           (c->runs == NULL || run_ids_have(&c->ids, (int64_t)c->runs[i]));
-}
-
-static int32_t text_find(const struct target_column *c, const char *text)
-{
-    for (size_t i = 0; i < c->n_texts; i++) {
-        if (strcmp(c->texts[i], text) == 0) {
-            return (int32_t)i;
-        }
-    }
-    return -1;
-}
-
 static int choose_rows(struct measuring *m, const struct measure_record *r,
-                       const struct target_rows *rows, struct row_choice *c)
+                       const struct target_rows *rows, struct target_choice *c)
 {
-    *c = (struct row_choice){.values = target_column_of(rows, r->column)->numbers};
+    *c = (struct target_choice){.values = target_column_of(rows, r->column)->numbers};
     if (r->by != NULL) {
         c->by = target_column_of(rows, r->by)->words;
     }
@@ -398,38 +326,13 @@ static int choose_rows(struct measuring *m, const struct measure_record *r,
     if (m->applies->mode != NULL && mode != NULL) {
         const struct target_column *modes = target_column_of(rows, mode);
         c->modes = modes->words;
-        c->mode = text_find(modes, m->applies->mode);
+        c->mode = target_text_find(modes, m->applies->mode);
     }
     if (m->runs[0] != '\0') {
         c->runs = target_column_of(rows, "run_id")->numbers;
-        return run_ids_read(m, &c->ids);
+        return target_runs_read(m->store, m->runs, &c->ids, m->err);
     }
     return 0;
-}
-
-/* The chosen rows' values, those of a group side by side; sizes[g] of them are of group g. */
-static void gather_groups(const struct row_choice *c, size_t n_rows, size_t *sizes, size_t n_groups,
-                          double *values)
-{
-    for (size_t i = 0; i < n_rows; i++) {
-        if (row_chosen(c, i)) {
-            sizes[c->by != NULL ? c->by[i] : 0]++;
-        }
-    }
-    size_t at = 0;
-    for (size_t g = 0; g < n_groups; g++) {
-        at += sizes[g];
-        sizes[g] = at - sizes[g];
-    }
-    for (size_t i = 0; i < n_rows; i++) {
-        if (row_chosen(c, i)) {
-            values[sizes[c->by != NULL ? c->by[i] : 0]++] = c->values[i];
-        }
-    }
-    /* Each now holds where its group ends. */
-    for (size_t g = n_groups; g-- > 1;) {
-        sizes[g] -= sizes[g - 1];
-    }
 }
 
 static int group_order(const void *a, const void *b)
@@ -440,7 +343,7 @@ static int group_order(const void *a, const void *b)
 static int measure_groups(struct measuring *m, const struct measure_record *r,
                           const struct target_rows *rows)
 {
-    struct row_choice c;
+    struct target_choice c;
     int rc = choose_rows(m, r, rows, &c);
     const struct target_column *by = r->by != NULL ? target_column_of(rows, r->by) : NULL;
     size_t n_groups = by != NULL ? by->n_texts : 1;
@@ -449,11 +352,11 @@ static int measure_groups(struct measuring *m, const struct measure_record *r,
     if (rc == 0 && (sizes == NULL || values == NULL)) {
         rc = no_memory(m);
     }
-    if (rc == 0) {
-        gather_groups(&c, rows->n, sizes, n_groups, values);
+    if (rc == 0 && sizes != NULL) {
+        target_choice_gather(&c, rows->n, sizes, n_groups, values);
     }
     size_t at = 0;
-    for (size_t g = 0; rc == 0 && g < n_groups; g++) {
+    for (size_t g = 0; rc == 0 && sizes != NULL && g < n_groups; g++) {
         rc = group_measure(m, r, by != NULL ? by->texts[g] : "all", values + at, values + rows->n,
                            sizes[g]);
         at += sizes[g];
@@ -538,12 +441,12 @@ static int series_add(struct measuring *m, const struct bursts_series *s, bool m
 }
 
 /* Mean time between two records, of the series where it is longest; -1: there is no series. */
-static int64_t spacing_ms(const struct bursts_table *t, const struct run_ids *ids)
+static int64_t spacing_ms(const struct bursts_table *t, const struct target_runs *ids)
 {
     int64_t longest = -1;
     for (size_t i = 0; i < t->n; i++) {
         const struct bursts_series *s = &t->items[i];
-        if (run_ids_have(ids, s->run_id)) {
+        if (target_runs_have(ids, s->run_id)) {
             int64_t n = (int64_t)s->bursts.n_points - 1;
             int64_t spacing = n > 0 ? (s->last_ms - s->first_ms) / n : 0;
             longest = spacing > longest ? spacing : longest;
@@ -555,8 +458,8 @@ static int64_t spacing_ms(const struct bursts_table *t, const struct run_ids *id
 static int measure_bursts(struct measuring *m, const struct measure_bursts *b)
 {
     const struct bursts_table *whole = NULL, *t = NULL;
-    struct run_ids ids = {0};
-    int rc = run_ids_read(m, &ids);
+    struct target_runs ids = {0};
+    int rc = target_runs_read(m->store, m->runs, &ids, m->err);
     rc = rc == 0 ? bursts_read(m, false, &whole) : rc;
     rc = rc == 0 && b->by_slice ? bursts_read(m, true, &t) : rc;
     if (rc == 0) {
@@ -573,7 +476,7 @@ static int measure_bursts(struct measuring *m, const struct measure_bursts *b)
         return rc;
     }
     for (size_t i = 0; rc == 0 && i < t->n; i++) {
-        if (run_ids_have(&ids, t->items[i].run_id)) {
+        if (target_runs_have(&ids, t->items[i].run_id)) {
             rc = series_add(m, &t->items[i], m->cache->points.runs > 1, b->figure);
         }
     }

@@ -114,6 +114,35 @@ int target_rows_of(struct store *s, struct target_cache *c, int table,
 /* A column that a target wants; not NULL. */
 const struct target_column *target_column_of(const struct target_rows *rows, const char *name);
 void target_rows_free(struct target_rows *rows);
+
+/* Ascending ids of the runs that a target speaks of, whose scenario it names. */
+struct target_runs {
+    int64_t *items;
+    size_t n;
+};
+
+/* Reads those that `where` leaves (" AND ..." or ""). Free `items` in any case. */
+int target_runs_read(struct store *s, const char *where, struct target_runs *out, struct err *e);
+bool target_runs_have(const struct target_runs *runs, int64_t run);
+
+/* Which rows of a table a target speaks of. */
+struct target_choice {
+    const double *values;
+    const int32_t *by; /* NULL: one group */
+    const double *where;
+    double equals;
+    const int32_t *modes; /* NULL: any */
+    int32_t mode;         /* -1: no row has it */
+    const double *runs;   /* NULL: any */
+    struct target_runs ids;
+};
+
+/* The chosen rows' values, those of a group side by side; sizes[g], 0 before, of them are of group
+ * g. */
+void target_choice_gather(const struct target_choice *c, size_t n_rows, size_t *sizes,
+                          size_t n_groups, double *values);
+/* Index of a text among a column's words, -1: no row has it. */
+int32_t target_text_find(const struct target_column *c, const char *text);
 /* Column that tells a request's mode, of a table; NULL: it does not know. */
 const char *target_mode_column(int table);
 

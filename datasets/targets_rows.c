@@ -278,3 +278,86 @@ void target_rows_free(struct target_rows *rows)
     free(rows->columns);
     *rows = (struct target_rows){0};
 }
+
+/* --- Which rows ------------------------------------------------------------------------------- */
+
+int target_runs_read(struct store *s, const char *where, struct target_runs *out, struct err *e)
+{
+    sqlite3 *db = store_db(s);
+    char sql[2 * SUMMARY_PATTERN_MAX + 256];
+    snprintf(sql, sizeof sql, "SELECT run_id FROM runs WHERE 1%s ORDER BY run_id", where);
+    sqlite3_stmt *q = NULL;
+    int rc = sqlite3_prepare_v2(db, sql, -1, &q, NULL);
+    while (rc == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW) {
+        if ((out->n & (out->n - 1)) == 0) { /* full: doubles at powers of two */
+            size_t room = out->n == 0 ? 1 : 2 * out->n;
+            int64_t *grown = realloc(out->items, room * sizeof *grown);
+            if (grown == NULL) {
+                sqlite3_finalize(q);
+                return err_memory(e, "measuring for a target");
+            }
+            out->items = grown;
+        }
+        out->items[out->n++] = sqlite3_column_int64(q, 0);
+    }
+    sqlite3_finalize(q);
+    return rc == SQLITE_OK
+               ? 0
+               : err_work(e, store_path(s), NULL, "cannot be read: %s", sqlite3_errmsg(db));
+}
+
+bool target_runs_have(const struct target_runs *ids, int64_t run)
+{
+    size_t low = 0, high = ids->n;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (ids->items[middle] < run) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < ids->n && ids->items[low] == run;
+}
+
+static bool row_chosen(const struct target_choice *c, size_t i)
+{
+    return !isnan(c->values[i]) && (c->by == NULL || c->by[i] >= 0) &&
+           (c->where == NULL || c->where[i] == c->equals) &&
+           (c->modes == NULL || (c->mode >= 0 && c->modes[i] == c->mode)) &&
+           (c->runs == NULL || target_runs_have(&c->ids, (int64_t)c->runs[i]));
+}
+
+int32_t target_text_find(const struct target_column *c, const char *text)
+{
+    for (size_t i = 0; i < c->n_texts; i++) {
+        if (strcmp(c->texts[i], text) == 0) {
+            return (int32_t)i;
+        }
+    }
+    return -1;
+}
+
+void target_choice_gather(const struct target_choice *c, size_t n_rows, size_t *sizes,
+                          size_t n_groups, double *values)
+{
+    for (size_t i = 0; i < n_rows; i++) {
+        if (row_chosen(c, i)) {
+            sizes[c->by != NULL ? c->by[i] : 0]++;
+        }
+    }
+    size_t at = 0;
+    for (size_t g = 0; g < n_groups; g++) {
+        at += sizes[g];
+        sizes[g] = at - sizes[g];
+    }
+    for (size_t i = 0; i < n_rows; i++) {
+        if (row_chosen(c, i)) {
+            values[sizes[c->by != NULL ? c->by[i] : 0]++] = c->values[i];
+        }
+    }
+    /* Each now holds where its group ends. */
+    for (size_t g = n_groups; g-- > 1;) {
+        sizes[g] -= sizes[g - 1];
+    }
+}
