@@ -380,6 +380,14 @@ static int check_group_slices(const struct checker *c, const struct scenario_ues
             text_add_index(&place, k);
             return fail_unknown(c, &place, "slice", arms[k], &c->slices);
         }
+        for (size_t other = 0; other < k; other++) {
+            if (strcmp(arms[other], arms[k]) == 0) {
+                struct text place = place_of("ues", i, "slice_arms");
+                text_add_index(&place, k);
+                return FAIL_AT(c, &place, "\"%s\" is slice_arms[%zu] already; name each slice once",
+                               arms[k], other);
+            }
+        }
     }
     const char *const *cycle = u->slice_cycle.items;
     for (size_t k = 0; k < u->slice_cycle.n; k++) {
