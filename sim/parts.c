@@ -2,6 +2,7 @@
  * the cells, dealt out in turn. */
 #include "sim/parts.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,6 +86,7 @@ static void far_handle(struct entity *self, uint32_t kind, uint64_t arg);
 
 static void move_entity(struct entity *entity, struct world *w)
 {
+    assert(w != NULL); /* every part has its world by then */
     entity->engine = w->engine;
 }
 
