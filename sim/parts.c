@@ -108,6 +108,7 @@ static void span_link(struct link *link, struct parts *p, int from, int to)
 
 static int part_of_cell(const struct parts *p, int cell)
 {
+    assert(p->n > 1);
     return 1 + cell % (p->n - 1);
 }
 
