@@ -164,7 +164,8 @@ static void write_plots(const struct phone *p, const struct third thirds[3], FIL
                 "noenhanced textcolor rgb '#333333'\n",
                 k + 1, thirds[k].mean, thirds[k].variance, (2 * k + 1) / 6.0);
         if (k > 0) {
-            double at = (double)(p->n * (size_t)k / 3) + 0.5;
+            size_t before = p->n * (size_t)k / 3;
+            double at = (double)before + 0.5;
             fprintf(out,
                     "set arrow %d from %.1f,graph 0 to %.1f,graph 1 nohead lw 0.7 lc rgb "
                     "'#999999'\n",
