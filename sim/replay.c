@@ -69,6 +69,8 @@ int replay_best(const struct scenario *sc, const struct run_options *options, in
 {
     const struct scenario_ues *groups = sc->ues.items;
     int n = replay_arms(sc), rc = 0;
+    if (n == 0 || sc->ues.n == 0)
+        return 0;
     struct tally t = {.scenario = sc, .groups = calloc(sc->ues.n, sizeof *t.groups)};
     struct choice_arm *all = calloc((size_t)n * sc->ues.n, sizeof *all);
     if (t.groups == NULL || all == NULL) {
