@@ -118,6 +118,8 @@ int figure_series_write(const struct figure_job *job, struct figure_page *page, 
 enum figure_heatmap { HEATMAP_LATENCY, HEATMAP_SLICES };
 int figure_heatmap_write(const struct figure_job *job, struct figure_page *page, struct err *e);
 
+int figure_learning_write(const struct figure_job *job, struct figure_page *page, struct err *e);
+
 /* --- The report --------------------------------------------------------------------------------*/
 
 /* What became of a figure that was asked for. */
