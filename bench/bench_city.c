@@ -2,13 +2,14 @@
  *
  * (a) bench/scenarios/scale.json with 10 to 1 000 UEs, ten to a cell and to a GPU, constant load
  * per UE, one thread: processor time per request, which should stay flat. Building the world is
- * measured apart, as a run of one slot, and taken off; both are printed. The sizes take turns. (b)
- * scenarios/city.json, 60 simulated seconds, on one and on two threads: wall time, and whether both
- * handled the same events; memory per UE, from the peak of a run with all UEs and of one with a
- * tenth of them.
+ * measured apart, as a run of one slot, and taken off; both are printed. So are both ways to run:
+ * with the rows in a store, as `willmsim run` leaves them, and with the rows going nowhere. The
+ * sizes take turns.
+ * (b) scenarios/city.json, 60 simulated seconds, on one and on two threads: wall time, and whether
+ * both handled the same events; memory per UE, from the peak of a run with all UEs and of one with
+ * a tenth of them. Rows go nowhere.
  *
- * Rows go nowhere: the store has a benchmark of its own. Each figure is the fastest of REPEATS
- * runs, in a process of its own. */
+ * Each figure is the fastest of REPEATS runs, in a process of its own. */
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@
 
 #include "base/data_dir.h"
 #include "base/units.h"
+#include "datasets/store.h"
 #include "sim/run.h"
 
 enum { REPEATS = 3, SCALE_REPEATS = 7, SIZES = 5 };
@@ -39,7 +41,36 @@ static double clock_s(clockid_t id)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static struct figures run_here(const char *path, const char *const *sets, int n_sets, int threads)
+/* Runs it, into a store when there is a path for one. */
+static int run_into(const struct scenario *sc, const struct run_options *options, const char *db,
+                    struct run_result *result, struct err *e)
+{
+    if (db == NULL) {
+        return run_scenario(sc, options, result, e);
+    }
+    struct store *store = NULL;
+    struct store_run about = {.scenario = sc->name, .scenario_text = sc->text, .version = "bench"};
+    struct run_options stored = *options;
+    int64_t run_id = 0;
+    int rc = store_open(db, STORE_CREATE, &store, e);
+    if (rc == 0) {
+        rc = store_begin_run(store, &about, &run_id, e);
+    }
+    if (rc == 0) {
+        struct record_sink sink = store_sink(store);
+        stored.sink = &sink;
+        rc = run_scenario(sc, &stored, result, e);
+    }
+    if (rc == 0) {
+        struct store_run_totals totals = {.complete = true, .sim_ns = result->sim_ns};
+        rc = store_end_run(store, &totals, e);
+    }
+    int closed = store_close(store, rc == 0 ? e : NULL);
+    return rc != 0 ? rc : closed;
+}
+
+static struct figures run_here(const char *path, const char *const *sets, int n_sets, int threads,
+                               const char *db)
 {
     struct figures f = {.failed = 1};
     struct scenario sc;
@@ -53,7 +84,7 @@ static struct figures run_here(const char *path, const char *const *sets, int n_
         .seed = (uint64_t)sc.seed, .traces = no_traces, .threads = threads};
     struct run_result result;
     double wall = clock_s(CLOCK_MONOTONIC), cpu = clock_s(CLOCK_PROCESS_CPUTIME_ID);
-    if (run_scenario(&sc, &options, &result, &e) != 0) {
+    if (run_into(&sc, &options, db, &result, &e) != 0) {
         fprintf(stderr, "bench_city: %s\n", e.text);
         return f;
     }
@@ -69,7 +100,8 @@ static struct figures run_here(const char *path, const char *const *sets, int n_
 }
 
 /* Peak memory is a process's, so that each run has one. */
-static struct figures run_apart(const char *path, const char *const *sets, int n_sets, int threads)
+static struct figures run_apart(const char *path, const char *const *sets, int n_sets, int threads,
+                                const char *db)
 {
     struct figures f = {.failed = 1};
     int ends[2];
@@ -79,7 +111,7 @@ static struct figures run_apart(const char *path, const char *const *sets, int n
     }
     pid_t child = fork();
     if (child == 0) {
-        struct figures mine = run_here(path, sets, n_sets, threads);
+        struct figures mine = run_here(path, sets, n_sets, threads, db);
         struct rusage use;
         getrusage(RUSAGE_SELF, &use);
         mine.peak_kib = use.ru_maxrss;
@@ -100,7 +132,7 @@ static struct figures fastest(const char *path, const char *const *sets, int n_s
 {
     struct figures best = {.failed = 1};
     for (int i = 0; i < REPEATS; i++) {
-        struct figures f = run_apart(path, sets, n_sets, threads);
+        struct figures f = run_apart(path, sets, n_sets, threads, NULL);
         if (f.failed != 0) {
             return f;
         }
@@ -129,7 +161,7 @@ static char *list_of(const char *key, char prefix, const char *rest, int n)
 }
 
 /* `ues` UEs, ten to a cell and to a GPU, for so long. */
-static struct figures one_size(const char *path, int ues, const char *duration)
+static struct figures one_size(const char *path, int ues, const char *duration, const char *db)
 {
     char count[32];
     snprintf(count, sizeof count, "ues.0.count=%d", ues);
@@ -142,7 +174,7 @@ static struct figures one_size(const char *path, int ues, const char *duration)
     const char *sets[] = {duration, count, cells, servers};
     struct figures f = {.failed = 1};
     if (cells != NULL && servers != NULL) {
-        f = run_apart(path, sets, 4, 1);
+        f = run_apart(path, sets, 4, 1, db);
     }
     free(cells);
     free(servers);
@@ -156,7 +188,8 @@ static void keep_least(struct figures *best, const struct figures *f)
     }
 }
 
-static int scale(const char *path)
+/* `db` NULL: rows go nowhere. */
+static int scale_way(const char *path, const char *db)
 {
     static const int ues[SIZES] = {10, 30, 100, 300, 1000};
     struct figures run[SIZES] = {{0}}, setup[SIZES] = {{0}};
@@ -165,8 +198,8 @@ static int scale(const char *path)
             /* The same number of requests in each: 10 UEs run a hundred times as long as 1 000. */
             char duration[32];
             snprintf(duration, sizeof duration, "duration_s=%d", 100000 / ues[k]);
-            struct figures whole = one_size(path, ues[k], duration);
-            struct figures slot = one_size(path, ues[k], "duration_s=0.0005");
+            struct figures whole = one_size(path, ues[k], duration, db);
+            struct figures slot = one_size(path, ues[k], "duration_s=0.0005", db);
             if (whole.failed != 0 || slot.failed != 0) {
                 return 1;
             }
@@ -175,8 +208,9 @@ static int scale(const char *path)
             keep_least(&setup[k], &slot);
         }
     }
-    printf("scale: 10 UEs a cell and a GPU, 0.5 requests a second each, one thread; least of %d\n",
-           SCALE_REPEATS);
+    printf("scale: 10 UEs a cell and a GPU, 0.5 requests a second each, one thread, %s; least of "
+           "%d\n",
+           db != NULL ? "rows stored" : "rows go nowhere", SCALE_REPEATS);
     printf("%6s  %6s  %9s  %9s  %9s  %12s  %14s\n", "UEs", "cells", "requests", "cpu s", "set-up s",
            "us/request", "events/request");
     double low = INFINITY, high = 0, low_whole = INFINITY, high_whole = 0;
@@ -196,13 +230,27 @@ static int scale(const char *path)
     return 0;
 }
 
+static int scale(const char *path)
+{
+    char folder[] = "/tmp/willmsim-bench-XXXXXX", db[64];
+    if (mkdtemp(folder) == NULL) {
+        fprintf(stderr, "bench_city: cannot make a folder in /tmp\n");
+        return 1;
+    }
+    snprintf(db, sizeof db, "%s/scale.sqlite", folder);
+    int rc = scale_way(path, db);
+    unlink(db);
+    rmdir(folder);
+    return rc != 0 ? rc : scale_way(path, NULL);
+}
+
 static int city(const char *path)
 {
     const char *whole[] = {"duration_s=60", "drain_s=0"};
     const char *tenth[] = {"duration_s=60", "drain_s=0", "ues.0.count=100", "ues.1.count=300"};
     struct figures one = fastest(path, whole, 2, 1);
     struct figures two = fastest(path, whole, 2, 2);
-    struct figures few = run_apart(path, tenth, 4, 1);
+    struct figures few = run_apart(path, tenth, 4, 1, NULL);
     if (one.failed != 0 || two.failed != 0 || few.failed != 0) {
         return 1;
     }
