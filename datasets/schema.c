@@ -1,7 +1,6 @@
 /* schema.c - the tables of a store, out of the lists of sim/record.h. */
 #include "datasets/schema.h"
 
-#include <sqlite3.h>
 #include <string.h>
 
 /* The columns that the lists of sim/record.h do not have: what a run is, and what joins rows. */
@@ -30,49 +29,90 @@
     X(INT, timestamp_ms, "the server had the whole request", "ms")
 #define CELL_FIELD(X) X(TEXT, cell, "cell", "")
 
-/* Three ways to list a field: as one of the 58 metrics of the WiLLM dataset, as ours, and as ours
- * that hangs on the machine's clock. */
-#define WILLM(type, name, paper, unit) {#name, SCHEMA_##type, paper, unit, true, false},
-#define OURS(type, name, what, unit)   {#name, SCHEMA_##type, what, unit, false, false},
-#define CLOCK(type, name, what, unit)  {#name, SCHEMA_##type, what, unit, false, true},
-#define N(columns)                     (sizeof(columns) / sizeof(columns)[0])
+/* How a field becomes a column: as one of the 58 metrics of the WiLLM dataset (WILLM), as ours, and
+ * as ours that hangs on the machine's clock. RECORD_x: a field of struct x_record. */
+#define COLUMN(type, name, what, unit, willm, clock, offset)                                       \
+    {#name, SCHEMA_##type, what, unit, willm, clock, offset},
+#define FREE(type, name, what, unit)  COLUMN(type, name, what, unit, false, false, SCHEMA_NO_OFFSET)
+#define CLOCK(type, name, what, unit) COLUMN(type, name, what, unit, false, true, SCHEMA_NO_OFFSET)
+#define OURS(type, name, what, unit, record)                                                       \
+    COLUMN(type, name, what, unit, false, false, offsetof(struct record, name))
+#define WILLM(type, name, what, unit, record)                                                      \
+    COLUMN(type, name, what, unit, true, false, offsetof(struct record, name))
+
+#define OF_REQUEST(type, name, what, unit)   OURS(type, name, what, unit, request_record)
+#define OF_UE(type, name, what, unit)        OURS(type, name, what, unit, ue_record)
+#define OF_RAN(type, name, what, unit)       OURS(type, name, what, unit, ran_record)
+#define OF_SERVER(type, name, what, unit)    OURS(type, name, what, unit, server_record)
+#define OF_CELL(type, name, what, unit)      OURS(type, name, what, unit, cell_record)
+#define OF_GPU(type, name, what, unit)       OURS(type, name, what, unit, gpu_record)
+#define OF_DECISION(type, name, what, unit)  OURS(type, name, what, unit, decision_record)
+#define WILLM_UE(type, name, what, unit)     WILLM(type, name, what, unit, ue_record)
+#define WILLM_RAN(type, name, what, unit)    WILLM(type, name, what, unit, ran_record)
+#define WILLM_SERVER(type, name, what, unit) WILLM(type, name, what, unit, server_record)
+#define N(columns)                           (sizeof(columns) / sizeof(columns)[0])
 
 /* The lists join without commas: each field brings its own. */
-static const struct schema_column run_columns[] = {RUN_ID_FIELD(OURS) RUN_FIELDS(OURS)
+static const struct schema_column run_columns[] = {RUN_ID_FIELD(FREE) RUN_FIELDS(FREE)
                                                        RUN_CLOCK_FIELDS(CLOCK)};
-static const struct schema_column request_columns[] = {RUN_ID_FIELD(OURS)
-                                                           RECORD_REQUEST_FIELDS(OURS)};
-static const struct schema_column ue_columns[] = {RUN_ID_FIELD(OURS) REQUEST_ID_FIELD(OURS)
-                                                      RECORD_UE_FIELDS(WILLM)};
-static const struct schema_column ran_columns[] = {
-    RUN_ID_FIELD(OURS) CELL_FIELD(OURS) RECORD_RAN_FIELDS(WILLM) RECORD_RAN_EXTRA_FIELDS(OURS)};
-static const struct schema_column server_columns[] = {
-    RUN_ID_FIELD(OURS) REQUEST_ID_FIELD(OURS) SERVER_KEY_FIELDS(OURS) RECORD_SERVER_FIELDS(WILLM)};
-static const struct schema_column cell_columns[] = {RUN_ID_FIELD(OURS) RECORD_CELL_FIELDS(OURS)};
-static const struct schema_column gpu_columns[] = {RUN_ID_FIELD(OURS) RECORD_GPU_FIELDS(OURS)};
-static const struct schema_column decision_columns[] = {RUN_ID_FIELD(OURS)
-                                                            RECORD_DECISION_FIELDS(OURS)};
+static const struct schema_column request_columns[] = {RUN_ID_FIELD(FREE)
+                                                           RECORD_REQUEST_FIELDS(OF_REQUEST)};
+static const struct schema_column ue_columns[] = {RUN_ID_FIELD(FREE) REQUEST_ID_FIELD(OF_UE)
+                                                      RECORD_UE_FIELDS(WILLM_UE)};
+static const struct schema_column ran_columns[] = {RUN_ID_FIELD(FREE) CELL_FIELD(
+    OF_RAN) RECORD_RAN_FIELDS(WILLM_RAN) RECORD_RAN_EXTRA_FIELDS(OF_RAN)};
+static const struct schema_column server_columns[] = {RUN_ID_FIELD(FREE) REQUEST_ID_FIELD(
+    OF_SERVER) SERVER_KEY_FIELDS(OF_SERVER) RECORD_SERVER_FIELDS(WILLM_SERVER)};
+static const struct schema_column cell_columns[] = {RUN_ID_FIELD(FREE) RECORD_CELL_FIELDS(OF_CELL)};
+static const struct schema_column gpu_columns[] = {RUN_ID_FIELD(FREE) RECORD_GPU_FIELDS(OF_GPU)};
+static const struct schema_column decision_columns[] = {RUN_ID_FIELD(FREE)
+                                                            RECORD_DECISION_FIELDS(OF_DECISION)};
 
-/* Each line: table, natural key, UNIQUE constraint, columns. ran_records has no constraint: its
- * index would double the cost of millions of rows. */
+/* Each line: table, natural key, UNIQUE constraint, columns, size of the record. ran_records has no
+ * constraint: its index would double the cost of millions of rows. */
 #define TABLES(X)                                                                                  \
-    X(SCHEMA_RUNS, "runs", "run_id", "run_id", run_columns)                                        \
-    X(SCHEMA_REQUESTS, "requests", "run_id, request_id", "run_id, request_id", request_columns)    \
-    X(SCHEMA_UE_RECORDS, "ue_records", "run_id, request_id, timestamp_ms", NULL, ue_columns)       \
+    X(SCHEMA_RUNS, "runs", "run_id", "run_id", run_columns, 0)                                     \
+    X(SCHEMA_REQUESTS, "requests", "run_id, request_id", "run_id, request_id", request_columns,    \
+      sizeof(struct request_record))                                                               \
+    X(SCHEMA_UE_RECORDS, "ue_records", "run_id, request_id, timestamp_ms", NULL, ue_columns,       \
+      sizeof(struct ue_record))                                                                    \
     X(SCHEMA_RAN_RECORDS, "ran_records",                                                           \
-      "run_id, gnb_timestamp_ms, cell, frame_number, slot_number, rnti, ue_id", NULL, ran_columns) \
+      "run_id, gnb_timestamp_ms, cell, frame_number, slot_number, rnti, ue_id", NULL, ran_columns, \
+      sizeof(struct ran_record))                                                                   \
     X(SCHEMA_SERVER_RECORDS, "server_records", "run_id, request_id, timestamp_ms", NULL,           \
-      server_columns)                                                                              \
-    X(SCHEMA_CELLS, "cells", "run_id, cell, direction, slice_id", NULL, cell_columns)              \
-    X(SCHEMA_GPUS, "gpus", "run_id, server, gpu, llm_model", NULL, gpu_columns)                    \
+      server_columns, sizeof(struct server_record))                                                \
+    X(SCHEMA_CELLS, "cells", "run_id, cell, direction, slice_id", NULL, cell_columns,              \
+      sizeof(struct cell_record))                                                                  \
+    X(SCHEMA_GPUS, "gpus", "run_id, server, gpu, llm_model", NULL, gpu_columns,                    \
+      sizeof(struct gpu_record))                                                                   \
     X(SCHEMA_SLICE_DECISIONS, "slice_decisions",                                                   \
-      "run_id, time_ns, age_ns, cell, direction, slice_id", NULL, decision_columns)
+      "run_id, time_ns, age_ns, cell, direction, slice_id", NULL, decision_columns,                \
+      sizeof(struct decision_record))
 
-#define TABLE(id, name, key, unique, columns) [id] = {name, key, unique, columns, N(columns)},
+#define TABLE(id, name, key, unique, columns, bytes)                                               \
+    [id] = {name, key, unique, columns, N(columns), bytes},
 const struct schema_table schema_tables[SCHEMA_TABLES] = {TABLES(TABLE)};
 
-#define TABLE_NAME(id, name, key, unique, columns) [id] = (name),
+#define TABLE_NAME(id, name, key, unique, columns, bytes) [id] = (name),
 const char *const schema_table_names[SCHEMA_TABLES + 1] = {TABLES(TABLE_NAME)};
+
+/* Where a field stands among the columns of its table: run_id, and what joins rows, come first. */
+#define AT_UE(type, name, what, unit)     AT_UE_##name,
+#define AT_SERVER(type, name, what, unit) AT_SERVER_##name,
+#define AT_RAN(type, name, what, unit)    AT_RAN_##name,
+enum { AT_UE_RUN_ID, REQUEST_ID_FIELD(AT_UE) RECORD_UE_FIELDS(AT_UE) };
+enum {
+    AT_SERVER_RUN_ID,
+    REQUEST_ID_FIELD(AT_SERVER) SERVER_KEY_FIELDS(AT_SERVER) RECORD_SERVER_FIELDS(AT_SERVER)
+};
+enum { AT_RAN_RUN_ID, CELL_FIELD(AT_RAN) RECORD_RAN_FIELDS(AT_RAN) };
+
+#define UE_METRIC(type, name, what, unit) {SCHEMA_UE_RECORDS, &ue_columns[AT_UE_##name]},
+#define SERVER_METRIC(type, name, what, unit)                                                      \
+    {SCHEMA_SERVER_RECORDS, &server_columns[AT_SERVER_##name]},
+#define RAN_METRIC(type, name, what, unit) {SCHEMA_RAN_RECORDS, &ran_columns[AT_RAN_##name]},
+const struct schema_metric schema_metrics[SCHEMA_METRICS] = {
+    RECORD_UE_FIELDS(UE_METRIC) RECORD_SERVER_FIELDS(SERVER_METRIC) RECORD_RAN_FIELDS(RAN_METRIC)};
 
 const struct schema_table *schema_find(const char *name)
 {
@@ -114,123 +154,33 @@ size_t schema_create_sql(const struct schema_table *t, char *out, size_t bytes)
     return append(out, bytes, at, ")");
 }
 
-size_t schema_insert_sql(const struct schema_table *t, char *out, size_t bytes)
+/* The join of wide.h in SQL. An index is asked once per RAN record for the UE's last request, and
+ * once each for that request's records. */
+size_t schema_view_sql(char *out, size_t bytes)
 {
-    size_t at = append(out, bytes, 0, "INSERT INTO ");
-    at = append(out, bytes, at, t->name);
-    at = append(out, bytes, at, " VALUES (");
-    for (size_t i = 0; i < t->n_columns; i++) {
-        at = append(out, bytes, at, i == 0 ? "?" : ",?");
+    static const char *const alias[SCHEMA_TABLES] = {
+        [SCHEMA_UE_RECORDS] = "u.", [SCHEMA_SERVER_RECORDS] = "s.", [SCHEMA_RAN_RECORDS] = "r."};
+    size_t at =
+        append(out, bytes, 0, "CREATE VIEW " SCHEMA_VIEW " AS SELECT r.run_id, q.request_id");
+    for (size_t i = 0; i < SCHEMA_METRICS; i++) {
+        at = append(out, bytes, at, ", ");
+        at = append(out, bytes, at, alias[schema_metrics[i].table]);
+        at = append(out, bytes, at, schema_metrics[i].column->name);
     }
-    return append(out, bytes, at, ")");
+    return append(
+        out, bytes, at,
+        " FROM ran_records r LEFT JOIN requests q ON q.rowid = (SELECT p.rowid FROM requests p "
+        "WHERE p.run_id = r.run_id AND p.ue_id = r.ue_id AND p.status = 'completed' AND "
+        "p.done_ns <= r.gnb_timestamp_ms * 1000000 ORDER BY p.done_ns DESC, p.request_id DESC "
+        "LIMIT 1) "
+        "LEFT JOIN ue_records u ON u.rowid = (SELECT max(rowid) FROM ue_records WHERE run_id = "
+        "q.run_id AND request_id = q.request_id) "
+        "LEFT JOIN server_records s ON s.rowid = (SELECT max(rowid) FROM server_records WHERE "
+        "run_id = q.run_id AND request_id = q.request_id)");
 }
 
-static int bind_int(sqlite3_stmt *s, int i, int64_t value)
-{
-    return value == RECORD_NO_INT ? sqlite3_bind_null(s, i) : sqlite3_bind_int64(s, i, value);
-}
-
-/* SQLite itself takes NaN for NULL. */
-static int bind_real(sqlite3_stmt *s, int i, double value)
-{
-    return sqlite3_bind_double(s, i, value);
-}
-
-static int bind_text(sqlite3_stmt *s, int i, const char *value)
-{
-    return sqlite3_bind_text(s, i, value, -1, SQLITE_STATIC);
-}
-
-/* rc collects: binding goes wrong only by a wrong index or a text of 2 GB. */
-#define BIND_INT(name)                rc |= bind_int(s, i++, row->name);
-#define BIND_REAL(name)               rc |= bind_real(s, i++, row->name);
-#define BIND_TEXT(name)               rc |= bind_text(s, i++, row->name);
-#define BIND(type, name, paper, unit) BIND_##type(name)
-
-int schema_bind_request(struct sqlite3_stmt *s, const struct request_record *row)
-{
-    int rc = 0, i = 2;
-    RECORD_REQUEST_FIELDS(BIND)
-    return rc;
-}
-
-int schema_bind_ue(struct sqlite3_stmt *s, const struct ue_record *row)
-{
-    int rc = 0, i = 2;
-    BIND_INT(request_id)
-    RECORD_UE_FIELDS(BIND)
-    return rc;
-}
-
-int schema_bind_ran(struct sqlite3_stmt *s, const struct ran_record *row)
-{
-    int rc = 0, i = 2;
-    BIND_TEXT(cell)
-    RECORD_RAN_FIELDS(BIND)
-    RECORD_RAN_EXTRA_FIELDS(BIND)
-    return rc;
-}
-
-/* By their bits: NaN is NaN's equal then, and -0 is not 0's. */
-static bool same_real(double a, double b)
-{
-    uint64_t x, y;
-    memcpy(&x, &a, sizeof x);
-    memcpy(&y, &b, sizeof y);
-    return x == y;
-}
-
-/* A statement keeps what was bound. */
-#define REBIND_INT(name)                                                                           \
-    if (row->name != last->name) {                                                                 \
-        rc |= bind_int(s, i, row->name);                                                           \
-    }                                                                                              \
-    i++;
-#define REBIND_REAL(name)                                                                          \
-    if (!same_real(row->name, last->name)) {                                                       \
-        rc |= bind_real(s, i, row->name);                                                          \
-    }                                                                                              \
-    i++;
-#define REBIND_TEXT(name)               BIND_TEXT(name)
-#define REBIND(type, name, paper, unit) REBIND_##type(name)
-
-int schema_rebind_ran(struct sqlite3_stmt *s, const struct ran_record *row,
-                      const struct ran_record *last)
-{
-    int rc = 0, i = 2;
-    REBIND_TEXT(cell)
-    RECORD_RAN_FIELDS(REBIND)
-    RECORD_RAN_EXTRA_FIELDS(REBIND)
-    return rc;
-}
-
-int schema_bind_server(struct sqlite3_stmt *s, const struct server_record *row)
-{
-    int rc = 0, i = 2;
-    BIND_INT(request_id)
-    BIND_TEXT(server)
-    BIND_INT(timestamp_ms)
-    RECORD_SERVER_FIELDS(BIND)
-    return rc;
-}
-
-int schema_bind_cell(struct sqlite3_stmt *s, const struct cell_record *row)
-{
-    int rc = 0, i = 2;
-    RECORD_CELL_FIELDS(BIND)
-    return rc;
-}
-
-int schema_bind_gpu(struct sqlite3_stmt *s, const struct gpu_record *row)
-{
-    int rc = 0, i = 2;
-    RECORD_GPU_FIELDS(BIND)
-    return rc;
-}
-
-int schema_bind_decision(struct sqlite3_stmt *s, const struct decision_record *row)
-{
-    int rc = 0, i = 2;
-    RECORD_DECISION_FIELDS(BIND)
-    return rc;
-}
+const char schema_view_indexes_sql[] =
+    "CREATE INDEX IF NOT EXISTS requests_done ON requests (run_id, ue_id, done_ns, request_id) "
+    "WHERE status = 'completed'; "
+    "CREATE INDEX IF NOT EXISTS ue_records_request ON ue_records (run_id, request_id); "
+    "CREATE INDEX IF NOT EXISTS server_records_request ON server_records (run_id, request_id)";

@@ -1,18 +1,17 @@
 /* schema.h - the tables of a store, generated from the lists of sim/record.h.
  *
- * One list of fields yields the C struct (sim/record.h), the CREATE TABLE, the INSERT and the
- * binding of a row to it (here), so that they cannot differ. Every table but `runs` begins with
- * run_id. Columns of the WiLLM dataset keep the paper's name beside them.
+ * One list of fields yields the C struct (sim/record.h), the CREATE TABLE, and for each column
+ * where its value stands in the struct (here), so that they cannot differ. Every table but `runs`
+ * begins with run_id. Columns of the WiLLM dataset keep the paper's name beside them.
  */
 #ifndef DATASETS_SCHEMA_H
 #define DATASETS_SCHEMA_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "sim/record.h"
-
-struct sqlite3_stmt;
 
 enum schema_type { SCHEMA_INT, SCHEMA_REAL, SCHEMA_TEXT };
 
@@ -23,7 +22,11 @@ struct schema_column {
     const char *unit;
     bool willm;    /* one of the 58 metrics of the WiLLM dataset */
     bool by_clock; /* hangs on the machine's clock: stored, never exported */
+    size_t offset; /* of its int64_t, double or text in the record; SCHEMA_NO_OFFSET: not in it */
 };
+
+/* Of run_id, and of every column of `runs`, which has no record. */
+#define SCHEMA_NO_OFFSET SIZE_MAX
 
 enum schema_table_id {
     SCHEMA_RUNS,
@@ -43,6 +46,7 @@ struct schema_table {
     const char *unique; /* columns of a UNIQUE constraint, NULL: none */
     const struct schema_column *columns;
     size_t n_columns;
+    size_t record_bytes; /* of the struct of sim/record.h; 0: none */
 };
 
 /* SCHEMA_TABLES tables, in the order of enum schema_table_id. */
@@ -54,25 +58,28 @@ const struct schema_table *schema_find(const char *name);
 /* Names of all tables, NULL-terminated, in order. */
 extern const char *const schema_table_names[SCHEMA_TABLES + 1];
 
-/* Writes the SQL of CREATE TABLE or of INSERT (one parameter per column, in order) into
- * out[0..bytes); returns the length it needs, as snprintf does. */
-size_t schema_create_sql(const struct schema_table *t, char *out, size_t bytes);
-size_t schema_insert_sql(const struct schema_table *t, char *out, size_t bytes);
-
-/* Bind a row to the parameters 2.. of the table's INSERT (parameter 1 is run_id). Text is bound
- * without a copy: step the statement before the row goes away. Return 0 or the SQLite code. */
-int schema_bind_request(struct sqlite3_stmt *s, const struct request_record *row);
-int schema_bind_ue(struct sqlite3_stmt *s, const struct ue_record *row);
-int schema_bind_ran(struct sqlite3_stmt *s, const struct ran_record *row);
-int schema_bind_server(struct sqlite3_stmt *s, const struct server_record *row);
-int schema_bind_cell(struct sqlite3_stmt *s, const struct cell_record *row);
-int schema_bind_gpu(struct sqlite3_stmt *s, const struct gpu_record *row);
-int schema_bind_decision(struct sqlite3_stmt *s, const struct decision_record *row);
-
-/* The same for a statement whose last row was `last`, but numbers that are the same as there stay
- * bound: of the millions of RAN rows most columns do not change. The texts of `last` are not read.
+/* Writes the SQL of CREATE TABLE into out[0..bytes); returns the length it needs, as snprintf does.
  */
-int schema_rebind_ran(struct sqlite3_stmt *s, const struct ran_record *row,
-                      const struct ran_record *last);
+size_t schema_create_sql(const struct schema_table *t, char *out, size_t bytes);
+
+/* One of the 58 metrics of the WiLLM data set: a column of ue_records, server_records or
+ * ran_records.
+ */
+struct schema_metric {
+    enum schema_table_id table;
+    const struct schema_column *column;
+};
+
+enum { SCHEMA_METRICS = 58 };
+
+/* In the paper's order (index 1 to 58 of the data set's schema.csv): UE, server, RAN. */
+extern const struct schema_metric schema_metrics[SCHEMA_METRICS];
+
+/* The view of every store that has them in one row per RAN record (wide.h), with run_id and
+ * request_id before them; and the indexes with which a row of it is found without a search through
+ * its run: worth building only where there are RAN records. `out` and the result as above. */
+#define SCHEMA_VIEW "records"
+size_t schema_view_sql(char *out, size_t bytes);
+extern const char schema_view_indexes_sql[];
 
 #endif

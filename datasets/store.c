@@ -12,8 +12,13 @@
  * write-ahead log are in nobody's way, and a killed writer leaves FILE-wal and FILE-shm, with which
  * anyone can read what was committed. store_close() turns the file back to a rollback journal,
  * after which FILE is all there is and a folder that cannot be written is no hindrance. Nothing is
- * synchronised per commit (synchronous = NORMAL): a power cut may cost the last commits, never the
- * file.
+ * synchronised per commit (synchronous = NORMAL), but whenever the log is brought into the file: a
+ * power cut may cost the last commits, never the file. Only what comes before the first row, and
+ * the change of journal after the last, is not waited for.
+ *
+ * Rows go through a feed (feed.h), whose thread may use the database while a transaction is open;
+ * it is drained before the transaction ends, and everything else happens outside of transactions.
+ * All rows of a transaction are committed together, in the order in which they came.
  */
 #include "datasets/store.h"
 
@@ -31,6 +36,7 @@
 #include <unistd.h>
 
 #include "base/units.h"
+#include "datasets/feed.h"
 #include "datasets/schema.h"
 
 /* "WLLM": in the file's header, so that `file` and we know our own. */
@@ -38,9 +44,15 @@ enum { STORE_APPLICATION_ID = 0x574c4c4d, STORE_SCHEMA_VERSION = 1 };
 
 enum { STORE_COMMIT_NS = 1000000000, STORE_BUSY_MS = 1000, SQL_BYTES = 8192 };
 
-/* RAN rows are 10 % faster than with SQLite's 4 KiB; with still larger pages the index of
- * `requests` (next comment) would not fit into the cache. */
-enum { STORE_PAGE_BYTES = 8192 };
+/* Larger pages mean fewer of everything that is done per page; a file has about one page per table
+ * at least, and with still larger ones the index of `requests` (below) would not fit into the
+ * cache. */
+enum { STORE_PAGE_BYTES = 16384 };
+
+/* Pages of the write-ahead log before they are brought into the file: 8 MiB, which one wait for the
+ * disk brings there. Measured: with SQLite's 1000 pages of this size (16 MiB), and with 4 and 16
+ * times that, runs with a million RAN rows wait longer. */
+enum { STORE_LOG_PAGES = 512 };
 
 /* The index of `requests` grows at as many places as there are UEs; with SQLite's 2 MiB the pages
  * of a thousand UEs would be read and written again and again. */
@@ -49,9 +61,9 @@ enum { STORE_CACHE_KIB = 16 << 10 };
 struct store {
     sqlite3 *db;
     enum store_mode mode;
-    char *path;                          /* as the caller named it */
-    char *db_name;                       /* as SQLite hears it */
-    sqlite3_stmt *insert[SCHEMA_TABLES]; /* [SCHEMA_RUNS] stays NULL */
+    char *path;        /* as the caller named it */
+    char *db_name;     /* as SQLite hears it */
+    struct feed *feed; /* where rows go, NULL in a store that is read */
     sqlite3_stmt *begin, *commit;
     int64_t run_id;     /* of the run begun last */
     bool in_run;        /* begun and not ended */
@@ -59,8 +71,7 @@ struct store {
     int64_t pending;    /* rows in it */
     int64_t txn_due_ns; /* when it is to end */
     struct err failed;  /* code 0: none (S6) */
-    bool ran_bound;     /* insert[SCHEMA_RAN_RECORDS] holds the numbers of last_ran */
-    struct ran_record last_ran;
+    bool has_ran;       /* a row of ran_records was given */
 };
 
 static int64_t clock_now_ns(void)
@@ -153,7 +164,8 @@ static int txn_commit(struct store *s)
         return SQLITE_OK;
     }
     s->in_txn = false;
-    return step_and_reset(s->commit);
+    int rc = feed_drain(s->feed);
+    return rc != SQLITE_OK ? rc : step_and_reset(s->commit);
 }
 
 /* --- Opening --------------------------------------------------------------------------------- */
@@ -237,16 +249,33 @@ static int old_store_remove(const char *path, const char *db_name, struct err *e
     return 0;
 }
 
+/* What writing needs of a database that has the tables. */
+static int db_prepare(struct store *s, struct err *e)
+{
+    int rc = feed_open(s->db, &s->feed);
+    if (rc == SQLITE_NOMEM) {
+        return err_memory(e, "making a store");
+    }
+    if (rc != SQLITE_OK ||
+        sqlite3_prepare_v2(s->db, "BEGIN IMMEDIATE", -1, &s->begin, NULL) != SQLITE_OK ||
+        sqlite3_prepare_v2(s->db, "COMMIT", -1, &s->commit, NULL) != SQLITE_OK) {
+        return error_of_db(e, s->path, s->db);
+    }
+    return 0;
+}
+
 static int db_create(struct store *s, struct err *e)
 {
     char sql[SQL_BYTES];
-    /* The id comes first: from then on the file is known as ours (S5). The checkpoint brings the
-     * tables into FILE itself. */
+    /* The id comes first and stands in FILE itself: from then on it is known as ours (S5). Nothing
+     * before the first row needs to wait for the disk: what is later brought into FILE waits for
+     * all of it. */
     snprintf(sql, sizeof sql,
-             "PRAGMA page_size = %d; PRAGMA application_id = %d; PRAGMA user_version = %d; "
-             "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -%d; "
-             "BEGIN",
-             STORE_PAGE_BYTES, STORE_APPLICATION_ID, STORE_SCHEMA_VERSION, STORE_CACHE_KIB);
+             "PRAGMA synchronous = OFF; PRAGMA page_size = %d; PRAGMA application_id = %d; "
+             "PRAGMA user_version = %d; PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = %d; "
+             "PRAGMA cache_size = -%d; BEGIN",
+             STORE_PAGE_BYTES, STORE_APPLICATION_ID, STORE_SCHEMA_VERSION, STORE_LOG_PAGES,
+             STORE_CACHE_KIB);
     if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
         return error_of_db(e, s->path, s->db);
     }
@@ -257,22 +286,13 @@ static int db_create(struct store *s, struct err *e)
             return error_of_db(e, s->path, s->db);
         }
     }
-    if (sqlite3_exec(s->db, "COMMIT; PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL) !=
-        SQLITE_OK) {
+    size_t length = schema_view_sql(sql, sizeof sql);
+    assert(length < sizeof sql);
+    if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_exec(s->db, "COMMIT; PRAGMA synchronous = NORMAL", NULL, NULL, NULL) != SQLITE_OK) {
         return error_of_db(e, s->path, s->db);
     }
-    for (int i = SCHEMA_RUNS + 1; i < SCHEMA_TABLES; i++) {
-        schema_insert_sql(&schema_tables[i], sql, sizeof sql);
-        if (sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->insert[i], NULL) !=
-            SQLITE_OK) {
-            return error_of_db(e, s->path, s->db);
-        }
-    }
-    if (sqlite3_prepare_v2(s->db, "BEGIN", -1, &s->begin, NULL) != SQLITE_OK ||
-        sqlite3_prepare_v2(s->db, "COMMIT", -1, &s->commit, NULL) != SQLITE_OK) {
-        return error_of_db(e, s->path, s->db);
-    }
-    return 0;
+    return db_prepare(s, e);
 }
 
 static int open_create(struct store *s, struct err *e)
@@ -392,6 +412,13 @@ static void sha256_hex(const char *text, char hex[2 * SHA256_DIGEST_SIZE + 1])
     }
 }
 
+static void run_enter(struct store *s, int64_t run_id)
+{
+    s->run_id = run_id;
+    s->in_run = true;
+    feed_set_run(s->feed, run_id);
+}
+
 int store_begin_run(struct store *s, const struct store_run *run, int64_t *run_id, struct err *e)
 {
     assert(s->mode == STORE_CREATE && !s->in_run);
@@ -422,21 +449,26 @@ int store_begin_run(struct store *s, const struct store_run *run, int64_t *run_i
     if (code != 0) {
         return code;
     }
-    s->run_id++;
-    s->in_run = true;
-    for (int i = SCHEMA_RUNS + 1; i < SCHEMA_TABLES; i++) {
-        sqlite3_bind_int64(s->insert[i], 1, s->run_id);
-    }
+    run_enter(s, s->run_id + 1);
     *run_id = s->run_id;
     return 0;
 }
 
-/* One row whose values were just bound (`bound`: what binding them said). */
-static int row_put(struct store *s, enum schema_table_id table, int bound)
+static int row_put(struct store *s, enum schema_table_id table, const void *row)
 {
-    if (bound != SQLITE_OK || step_and_reset(s->insert[table]) != SQLITE_OK) {
+    assert(s->in_run);
+    if (s->failed.code != 0) {
+        return s->failed.code;
+    }
+    int rc = txn_begin(s);
+    rc = rc != SQLITE_OK ? rc : feed_add(s->feed, table, row);
+    if (rc == SQLITE_NOMEM) { /* ours, of which SQLite knows nothing, or SQLite's */
+        return err_memory(&s->failed, "writing rows to a store");
+    }
+    if (rc != SQLITE_OK) {
         return store_fail(s, NULL);
     }
+    s->has_ran |= table == SCHEMA_RAN_RECORDS;
     s->pending++;
     if ((s->pending >= STORE_ROWS_PER_COMMIT || clock_now_ns() >= s->txn_due_ns) &&
         txn_commit(s) != SQLITE_OK) {
@@ -445,44 +477,18 @@ static int row_put(struct store *s, enum schema_table_id table, int bound)
     return 0;
 }
 
-/* What every sink function does before it binds. */
-static int row_begin(struct store *s)
-{
-    assert(s->in_run);
-    if (s->failed.code != 0) {
-        return s->failed.code;
-    }
-    return txn_begin(s) == SQLITE_OK ? 0 : store_fail(s, NULL);
-}
-
 #define SINK(thing, table)                                                                         \
     static int sink_##thing(void *self, const struct thing##_record *row)                          \
     {                                                                                              \
-        struct store *s = self;                                                                    \
-        int code = row_begin(s);                                                                   \
-        return code != 0 ? code : row_put(s, table, schema_bind_##thing(s->insert[table], row));   \
+        return row_put(self, table, row);                                                          \
     }
 SINK(request, SCHEMA_REQUESTS)
 SINK(ue, SCHEMA_UE_RECORDS)
+SINK(ran, SCHEMA_RAN_RECORDS)
 SINK(server, SCHEMA_SERVER_RECORDS)
 SINK(cell, SCHEMA_CELLS)
 SINK(gpu, SCHEMA_GPUS)
 SINK(decision, SCHEMA_SLICE_DECISIONS)
-
-static int sink_ran(void *self, const struct ran_record *row)
-{
-    struct store *s = self;
-    int code = row_begin(s);
-    if (code != 0) {
-        return code;
-    }
-    sqlite3_stmt *insert = s->insert[SCHEMA_RAN_RECORDS];
-    int bound =
-        s->ran_bound ? schema_rebind_ran(insert, row, &s->last_ran) : schema_bind_ran(insert, row);
-    s->last_ran = *row;
-    s->ran_bound = true;
-    return row_put(s, SCHEMA_RAN_RECORDS, bound);
-}
 
 struct record_sink store_sink(struct store *s)
 {
@@ -543,6 +549,30 @@ int store_end_run(struct store *s, const struct store_run_totals *totals, struct
     return code;
 }
 
+/* Brings the log into FILE and FILE to the disk, and ends the log. While FILE is nothing but its
+ * first page no power cut can spoil anything in it, so that the log itself need not reach the disk:
+ * short runs wait once. What fails here leaves FILE-wal, and the file is whole with it; so does
+ * somebody who reads meanwhile. The change of journal needs no waiting: FILE's header may say one
+ * or the other. */
+static void log_close(struct store *s)
+{
+    sqlite3_file *file = NULL;
+    sqlite3_int64 bytes = 0;
+    if (s->has_ran) {
+        /* Without them all is there, only slower to look at; so is a killed run's file. */
+        sqlite3_exec(s->db, schema_view_indexes_sql, NULL, NULL, NULL);
+    }
+    sqlite3_file_control(s->db, NULL, SQLITE_FCNTL_FILE_POINTER, &file);
+    bool is_new = file->pMethods->xFileSize(file, &bytes) == SQLITE_OK && bytes <= STORE_PAGE_BYTES;
+    sqlite3_exec(
+        s->db, is_new ? "PRAGMA synchronous = OFF; PRAGMA wal_checkpoint" : "PRAGMA wal_checkpoint",
+        NULL, NULL, NULL);
+    if (is_new) {
+        file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+    }
+    sqlite3_exec(s->db, "PRAGMA synchronous = OFF; PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+}
+
 int store_close(struct store *s, struct err *e)
 {
     if (s == NULL) {
@@ -554,14 +584,11 @@ int store_close(struct store *s, struct err *e)
     } else {
         store_check(s, e);
     }
-    for (int i = 0; i < SCHEMA_TABLES; i++) {
-        sqlite3_finalize(s->insert[i]);
-    }
+    feed_close(s->feed);
     sqlite3_finalize(s->begin);
     sqlite3_finalize(s->commit);
     if (code == 0 && s->mode == STORE_CREATE) {
-        /* Refused only while somebody reads: then FILE-wal stays, and the file is whole with it. */
-        sqlite3_exec(s->db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+        log_close(s);
     }
     sqlite3_close(s->db);
     free(s->path);
@@ -579,13 +606,17 @@ const struct err *store_error(const struct store *s)
 
 int store_count_runs(struct store *s, int64_t *runs, int64_t *incomplete, struct err *e)
 {
-    *runs = read_int(s->db, "SELECT count(*) FROM runs", -1);
-    *incomplete = read_int(s->db, "SELECT count(*) FROM runs WHERE complete = 0", -1);
+    struct sqlite3 *db = store_db(s);
+    *runs = read_int(db, "SELECT count(*) FROM runs", -1);
+    *incomplete = read_int(db, "SELECT count(*) FROM runs WHERE complete = 0", -1);
     return *runs < 0 || *incomplete < 0 ? error_of_db(e, s->path, s->db) : 0;
 }
 
 struct sqlite3 *store_db(struct store *s)
 {
+    if (s->feed != NULL) {
+        feed_drain(s->feed); /* what it says, the next row or store_flush says again */
+    }
     return s->db;
 }
 

@@ -8,8 +8,9 @@
  * (removed first), because a killed run must leave a readable result: open it only once the
  * scenario was found good.
  *
- * Rows are written in transactions of at most STORE_ROWS_PER_COMMIT rows or about a second of
- * wall time. When a transaction ends hangs on the clock; what is in the file does not.
+ * Rows of all tables are written in the order in which they come, in transactions of at most
+ * STORE_ROWS_PER_COMMIT rows or about a second of wall time: what is committed are always those
+ * that came first. When a transaction ends hangs on the clock; what is in the file does not.
  *
  * Invariants (tests/datasets/store.c and store_kill.c name them):
  *   S1 a row of `runs` with complete = 0 is committed before the first row of that run;
@@ -62,8 +63,10 @@ int store_open(const char *path, enum store_mode mode, struct store **store, str
 int store_begin_run(struct store *s, const struct store_run *run, int64_t *run_id, struct err *e);
 
 /* Where the rows of the current run go. The sink is good until store_close; its functions return
- * 0 or an error code, and store_error() then has the line. Nothing is allocated per row (but by
- * SQLite's page cache). */
+ * 0 or an error code, and store_error() then has the line. A row is copied, and written by a thread
+ * of the store's own (feed.h): one that cannot be written is told by the call for it or a later
+ * one, store_flush and store_end_run at the latest. Nothing is allocated per row (but by SQLite's
+ * page cache, and for texts of more than 64 KiB a row). */
 struct record_sink store_sink(struct store *s);
 
 /* Commits what is pending. For a caller that knows of a pause without rows. */
@@ -82,7 +85,8 @@ const struct err *store_error(const struct store *s);
 /* How many runs the file holds, and how many of them are incomplete. */
 int store_count_runs(struct store *s, int64_t *runs, int64_t *incomplete, struct err *e);
 
-/* The database itself, for the readers in datasets/ (summary, export). */
+/* The database itself, for the readers in datasets/ (summary, export). It shows all rows that were
+ * given until then; in a store that is written, ask again after the next. */
 struct sqlite3 *store_db(struct store *s);
 const char *store_path(const struct store *s);
 

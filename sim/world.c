@@ -197,13 +197,23 @@ void world_request_rows(struct world *w, const struct request *r)
     char tx[32];
     char rx[32];
     char resolution[16];
-    snprintf(tx, sizeof tx, "%dx%d", r->tx_width, r->tx_height);
-    snprintf(rx, sizeof rx, "%dx%d", r->rx_width, r->rx_height);
-    snprintf(resolution, sizeof resolution, "R%d", r->resolution);
-    const char *tx_text = r->tx_width > 0 ? tx : NULL;
-    const char *rx_text = r->rx_width > 0 ? rx : NULL;
+    const char *tx_text = NULL; /* most traces have no images */
+    const char *rx_text = NULL;
+    const char *resolution_text = NULL;
+    if (r->tx_width > 0) {
+        snprintf(tx, sizeof tx, "%dx%d", r->tx_width, r->tx_height);
+        tx_text = tx;
+    }
+    if (r->rx_width > 0) {
+        snprintf(rx, sizeof rx, "%dx%d", r->rx_width, r->rx_height);
+        rx_text = rx;
+    }
+    if (r->resolution > 0) {
+        snprintf(resolution, sizeof resolution, "R%d", r->resolution);
+        resolution_text = resolution;
+    }
     if (w->sink->request != NULL)
-        write_request(w, r, tx_text, rx_text, r->resolution > 0 ? resolution : NULL);
+        write_request(w, r, tx_text, rx_text, resolution_text);
     if (r->status != REQUEST_COMPLETED)
         return;
     if (w->sink->ue != NULL)

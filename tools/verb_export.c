@@ -4,7 +4,6 @@
 
 #include "base/text.h"
 #include "datasets/export.h"
-#include "datasets/schema.h"
 #include "datasets/store.h"
 #include "tools/call.h"
 #include "tools/results.h"
@@ -13,11 +12,13 @@
 static void print_help(void)
 {
     struct text tables = {0};
-    for (const char *const *name = schema_table_names; *name != NULL; name++) {
+    for (const char *const *name = export_names; *name != NULL; name++) {
         text_add(&tables, " %s", *name);
     }
     printf("usage: willmsim export DB TABLE [--csv]\n"
            "Prints a table of a result file, in the order of its key. Tables:%s.\n"
+           "`records` has the 58 metrics of the WiLLM data set in one row per RAN record: with it\n"
+           "stand those of the last request that its phone had completed by then.\n"
            "  --csv  comma-separated (RFC 4180), numbers to the last digit; NULL is empty.\n"
            "         Without it, columns aligned for reading.\n",
            tables.chars);

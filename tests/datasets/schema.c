@@ -1,6 +1,6 @@
 /* Pins: ue_records, server_records and ran_records hold the 58 metrics of the WiLLM paper (tables
- * 4, 5 and 6) in its order and under its names; the SQL fits the rows. The fixture lists the names
- * as the paper prints them (arXiv 2506.19030, appendix H). */
+ * 4, 5 and 6) in its order and under its names; the columns fit the records. The fixture lists the
+ * names as the paper prints them (arXiv 2506.19030, appendix H). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -96,44 +96,34 @@ static void test_names_of_the_shared_schema(void **state)
     assert_int_equal(compare(path, 1, 2).n, 58);
 }
 
-/* A parameter per column, and the last column is the last of the row's struct. */
-static void test_sql_fits(void **state)
+/* A column per value of the record, each where no other is, and the last where the record ends. */
+static void test_columns_fit_records(void **state)
 {
     (void)state;
     sqlite3 *db = NULL;
     assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
-    sqlite3_stmt *insert[SCHEMA_TABLES];
     for (int i = 0; i < SCHEMA_TABLES; i++) {
+        const struct schema_table *t = &schema_tables[i];
         char sql[8192];
-        assert_true(schema_create_sql(&schema_tables[i], sql, sizeof sql) == strlen(sql));
+        assert_true(schema_create_sql(t, sql, sizeof sql) == strlen(sql));
         assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-        assert_true(schema_insert_sql(&schema_tables[i], sql, sizeof sql) == strlen(sql));
-        assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &insert[i], NULL), SQLITE_OK);
-        assert_int_equal(sqlite3_bind_parameter_count(insert[i]), schema_tables[i].n_columns);
-        assert_string_equal(schema_tables[i].columns[0].name, "run_id");
-        assert_ptr_equal(schema_find(schema_table_names[i]), &schema_tables[i]);
-    }
-    assert_null(schema_find("nothing"));
-    assert_null(schema_table_names[SCHEMA_TABLES]);
-    struct ran_record ran = {.slice_id = "last"};
-    struct gpu_record gpu = {.refused = 77};
-    struct decision_record decision = {.solver_gap = 0.25};
-    assert_int_equal(schema_bind_ran(insert[SCHEMA_RAN_RECORDS], &ran), SQLITE_OK);
-    assert_int_equal(schema_bind_gpu(insert[SCHEMA_GPUS], &gpu), SQLITE_OK);
-    assert_int_equal(schema_bind_decision(insert[SCHEMA_SLICE_DECISIONS], &decision), SQLITE_OK);
-    char *expanded = sqlite3_expanded_sql(insert[SCHEMA_RAN_RECORDS]);
-    assert_string_equal(expanded + strlen(expanded) - 7, "'last')");
-    sqlite3_free(expanded);
-    expanded = sqlite3_expanded_sql(insert[SCHEMA_GPUS]);
-    assert_string_equal(expanded + strlen(expanded) - 4, ",77)");
-    sqlite3_free(expanded);
-    expanded = sqlite3_expanded_sql(insert[SCHEMA_SLICE_DECISIONS]);
-    assert_string_equal(expanded + strlen(expanded) - 6, ",0.25)");
-    sqlite3_free(expanded);
-    for (int i = 0; i < SCHEMA_TABLES; i++) {
-        sqlite3_finalize(insert[i]);
+        assert_string_equal(t->columns[0].name, "run_id");
+        assert_true(t->columns[0].offset == SCHEMA_NO_OFFSET);
+        assert_ptr_equal(schema_find(schema_table_names[i]), t);
+        /* All three types of value have 8 bytes. */
+        assert_int_equal(t->record_bytes, i == SCHEMA_RUNS ? 0 : 8 * (t->n_columns - 1));
+        for (size_t c = 1; i != SCHEMA_RUNS && c < t->n_columns; c++) {
+            assert_int_equal(t->columns[c].offset, 8 * (c - 1));
+        }
     }
     sqlite3_close(db);
+    assert_null(schema_find("nothing"));
+    assert_null(schema_table_names[SCHEMA_TABLES]);
+    const struct schema_table *ran = &schema_tables[SCHEMA_RAN_RECORDS];
+    assert_int_equal(ran->columns[ran->n_columns - 1].offset,
+                     offsetof(struct ran_record, slice_id));
+    const struct schema_table *gpu = &schema_tables[SCHEMA_GPUS];
+    assert_int_equal(gpu->columns[gpu->n_columns - 1].offset, offsetof(struct gpu_record, refused));
 }
 
 /* Text that does not fit is cut and terminated, and its length is told, as snprintf does. */
@@ -141,10 +131,10 @@ static void test_sql_buffer(void **state)
 {
     (void)state;
     char sql[8] = "zzzzzzz";
-    size_t length = schema_insert_sql(&schema_tables[SCHEMA_RUNS], sql, sizeof sql);
-    assert_string_equal(sql, "INSERT ");
+    size_t length = schema_create_sql(&schema_tables[SCHEMA_RUNS], sql, sizeof sql);
+    assert_string_equal(sql, "CREATE ");
     char whole[8192];
-    assert_int_equal(schema_insert_sql(&schema_tables[SCHEMA_RUNS], whole, sizeof whole), length);
+    assert_int_equal(schema_create_sql(&schema_tables[SCHEMA_RUNS], whole, sizeof whole), length);
 }
 
 int test_schema(void)
@@ -152,7 +142,7 @@ int test_schema(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_of_the_paper),
         cmocka_unit_test(test_names_of_the_shared_schema),
-        cmocka_unit_test(test_sql_fits),
+        cmocka_unit_test(test_columns_fit_records),
         cmocka_unit_test(test_sql_buffer),
     };
     return cmocka_run_group_tests_name("schema", tests, NULL, NULL);
