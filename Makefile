@@ -68,7 +68,7 @@ ifneq ($(HAVE),yes)
 endif
 
 deps:
-	@sh tools/install-deps.sh build
+	@sh tools/install-deps.sh build figures
 
 demo:
 	@sh tools/install-deps.sh build
@@ -76,14 +76,14 @@ demo:
 	$(BUILD)/willmsim run scenarios/smart-glasses-uplink.json
 
 test:
-	@sh tools/install-deps.sh build test
+	@sh tools/install-deps.sh build figures test
 	@$(MAKE) --no-print-directory all build-tests
 	@BUILD=$(BUILD) sh tests/run.sh
 
 build-tests: $(TESTS)
 
 sanitize:
-	@sh tools/install-deps.sh build test
+	@sh tools/install-deps.sh build figures test
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/sanitize OPT=-O1 \
 	    SAN='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' \
 	    all build-tests
@@ -126,6 +126,8 @@ install: all
 	install -m 755 $(BUILD)/willmsim $(DESTDIR)$(PREFIX)/bin/willmsim
 	cp -R scenarios $(DESTDIR)$(PREFIX)/share/willmsim/
 	cp -R bench/profiles $(DESTDIR)$(PREFIX)/share/willmsim/bench/
+	install -d $(DESTDIR)$(PREFIX)/share/willmsim/datasets
+	install -m 644 datasets/published_targets.json $(DESTDIR)$(PREFIX)/share/willmsim/datasets/
 	install -d $(DESTDIR)$(PREFIX)/share/willmsim/bench/kernels $(DESTDIR)$(PREFIX)/lib/willmsim
 	cp -R bench/kernels/cards $(DESTDIR)$(PREFIX)/share/willmsim/bench/kernels/
 	for m in $(MODULES); do install -m 755 $$m $(DESTDIR)$(PREFIX)/lib/willmsim/; done

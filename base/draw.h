@@ -26,6 +26,7 @@ enum draw_purpose {
     DRAW_POLICY,      /* randomised policies; index = decision number */
     DRAW_PLACEMENT,   /* positions; index = 0 */
     DRAW_LEARNER,     /* online slice choice; index = round */
+    DRAW_BOOTSTRAP,   /* comparison of tables; entity = table, index = resample */
 };
 
 struct draw {

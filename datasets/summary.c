@@ -4,65 +4,14 @@
 #include <gsl/gsl_statistics_double.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "base/text.h"
 #include "datasets/summary_read.h"
+#include "datasets/values.h"
 
-const char *const summary_by_words[] = {"slice", "model", "scenario", "resolution", NULL};
+const char *const summary_by_words[] = {"slice", "model", "scenario", "resolution", "mode", NULL};
 
 /* --- Reducing a selection --------------------------------------------------------------------- */
-
-static int double_compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* The bits of a double as an integer of the same order: a negative number has all of them turned
- * over, another only its sign. */
-static uint64_t ordered_bits(double value)
-{
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits >> 63 != 0 ? ~bits : bits | UINT64_C(1) << 63;
-}
-
-/* Sorts values[0..n) (no NAN) with room for as many in `spare`; returns which of the two holds
- * them. Byte by byte from the lowest, passing over bytes that all have in common: qsort() took most
- * of the time of a summary of 10^6 requests. */
-static double *values_sort(double *values, double *spare, size_t n)
-{
-    enum { FEW = 512, BYTES = sizeof(double), BYTE_VALUES = 256 };
-    if (n < FEW) {
-        qsort(values, n, sizeof *values, double_compare);
-        return values;
-    }
-    size_t counts[BYTES][BYTE_VALUES] = {0};
-    for (size_t i = 0; i < n; i++) {
-        uint64_t bits = ordered_bits(values[i]);
-        for (int byte = 0; byte < BYTES; byte++) {
-            counts[byte][bits >> 8 * byte & 0xff]++;
-        }
-    }
-    for (int byte = 0; byte < BYTES; byte++) {
-        size_t *at = counts[byte], sum = 0;
-        if (at[ordered_bits(values[0]) >> 8 * byte & 0xff] == n) {
-            continue;
-        }
-        for (int v = 0; v < BYTE_VALUES; v++) {
-            size_t count = at[v];
-            at[v] = sum;
-            sum += count;
-        }
-        for (size_t i = 0; i < n; i++) {
-            spare[at[ordered_bits(values[i]) >> 8 * byte & 0xff]++] = values[i];
-        }
-        double *swap = values;
-        values = spare;
-        spare = swap;
-    }
-    return values;
-}
 
 /* Statistics of quantity q over the requests order[0..n). */
 static struct summary_stat stat_of(const struct reading *r, enum quantity q, const size_t *order,
@@ -273,7 +222,7 @@ static int summary_fill(struct reading *r, struct summary *out)
     struct reading_runs runs;
     int code = reading_runs(r, &runs);
     code = code != 0 ? code : reading_radio(r);
-    code = code != 0 ? code : reading_requests(r, "resolution");
+    code = code != 0 ? code : reading_requests(r, reading_choice_sql(SUMMARY_BY_RESOLUTION));
     code = code != 0 ? code : reading_gpus(r, &out->gpus, &out->n_gpus);
     if (code != 0) {
         return code;
@@ -330,33 +279,25 @@ void summary_free(struct summary *sum)
     *sum = (struct summary){0};
 }
 
-/* What to group by, as SQL on a row of requests. */
-static const char *choice_sql(enum summary_by by)
+int summary_by_keys(struct store *s, const enum summary_by *by, size_t n,
+                    const struct summary_options *o, struct summary_groups *out, struct err *e)
 {
-    switch (by) {
-    case SUMMARY_BY_SLICE:
-        return "slice_id";
-    case SUMMARY_BY_MODEL:
-        return "llm_model";
-    case SUMMARY_BY_SCENARIO:
-        return "(SELECT scenario FROM runs WHERE runs.run_id = requests.run_id)";
-    case SUMMARY_BY_RESOLUTION:
-        return "resolution";
-    case SUMMARY_BY_ALL:
-        break;
-    }
-    return "'all'";
-}
-
-int summary_by(struct store *s, enum summary_by by, const struct summary_options *o,
-               struct summary_groups *out, struct err *e)
-{
-    *out = (struct summary_groups){.by = by};
+    *out = (struct summary_groups){.by = by[0]};
     struct reading r = reading_of(s, o, &out->arena, e);
     struct reading_runs runs;
+    struct text choice = {0}, words = {0};
+    for (size_t i = 0; i < n; i++) {
+        const char *comma = i > 0 ? "," : "";
+        /* No key, NULL or empty, makes the combination NULL: no group. */
+        text_add(&choice, "%snullif(%s, '')", i > 0 ? " || ',' || " : "",
+                 reading_choice_sql(by[i]));
+        text_add(&words, "%s%s", comma,
+                 by[i] == SUMMARY_BY_ALL ? "all" : summary_by_words[by[i] - SUMMARY_BY_SLICE]);
+    }
+    snprintf(out->by_text, sizeof out->by_text, "%.63s", words.chars);
     int code = reading_runs(&r, &runs);
     code = code != 0 ? code : reading_radio(&r);
-    code = code != 0 ? code : reading_requests(&r, choice_sql(by));
+    code = code != 0 ? code : reading_requests(&r, choice.chars);
     code = code != 0 ? code : groups_reduce(&r, &out->groups, &out->n_groups);
     reading_free(&r);
     if (code != 0) {
@@ -367,6 +308,12 @@ int summary_by(struct store *s, enum summary_by by, const struct summary_options
     out->incomplete_runs = runs.incomplete;
     definition_write(o, out->definition, sizeof out->definition);
     return 0;
+}
+
+int summary_by(struct store *s, enum summary_by by, const struct summary_options *o,
+               struct summary_groups *out, struct err *e)
+{
+    return summary_by_keys(s, &by, 1, o, out, e);
 }
 
 void summary_groups_free(struct summary_groups *g)

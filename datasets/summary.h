@@ -40,12 +40,17 @@ enum summary_error_rate {
 };
 
 struct summary_options {
-    int64_t run_id; /* 0: all runs in the file together */
+    int64_t run_id;       /* 0: all runs in the file together */
+    const char *scenario; /* of these only runs whose scenario matches this pattern (SQLite's GLOB,
+                             at most SUMMARY_PATTERN_MAX bytes); NULL: any */
+    const char *mode;     /* only requests of this mode; NULL: any. Radio totals know no mode */
     enum summary_log log;
     enum summary_resources resources;
     enum summary_error_rate error_rate;
     double omega, delta;
 };
+
+enum { SUMMARY_PATTERN_MAX = 200 };
 
 /* All runs, natural log, bytes, the UE's BLER, omega = delta = 1. */
 struct summary_options summary_defaults(void);
@@ -85,10 +90,25 @@ struct summary_group {
     struct summary_stat ttft_ms, ue_ttft_ms, tpot_ms, larei, lseq;
 };
 
+/* What one model of a server did; memory-wise, as in RECORD_GPU_FIELDS. */
+struct summary_gpu_model {
+    const char *model;
+    double utilization; /* its part of the server's */
+    double busy_ns, span_ns, batch_sum, steps, load_s;
+    int64_t kv_pool_bytes, kv_peak_bytes, preemptions, refused;
+    int64_t cold_loads, warm_loads, evictions, expiries;
+    int64_t prefix_hit_tokens, dropped_tokens, swapped_bytes;
+    int64_t memory_bytes, memory_peak_bytes; /* of the server */
+};
+
 struct summary_gpu {
-    const char *id, *gpu, *model;
+    const char *id, *gpu;
+    const char *model; /* names joined with "," when there are several */
     double utilization, mean_batch;
     int64_t kv_pool_bytes, kv_peak_bytes, preemptions, refused;
+    int64_t memory_bytes, memory_peak_bytes;
+    struct summary_gpu_model *models; /* by name */
+    size_t n_models;
 };
 
 struct summary {
@@ -136,13 +156,17 @@ enum summary_by {
     SUMMARY_BY_MODEL,
     SUMMARY_BY_SCENARIO,
     SUMMARY_BY_RESOLUTION,
+    SUMMARY_BY_MODE,
 };
 
 /* The words of --by in that order from SUMMARY_BY_SLICE on ("slice", ...), NULL-terminated. */
 extern const char *const summary_by_words[];
 
+enum { SUMMARY_KEYS_MAX = 5 }; /* that --by may name, each once */
+
 struct summary_groups {
-    enum summary_by by;
+    enum summary_by by; /* the first key */
+    char by_text[64];   /* all of them, "slice,resolution" */
     int64_t runs, incomplete_runs;
     struct summary_group *groups; /* natural order of the key: R2 before R10 */
     size_t n_groups;
@@ -154,6 +178,11 @@ struct summary_groups {
  * group "all". */
 int summary_by(struct store *s, enum summary_by by, const struct summary_options *o,
                struct summary_groups *out, struct err *e);
+
+/* The same by several keys: a group per combination that occurs, its key "1221,R1". n from 1 to
+ * SUMMARY_KEYS_MAX, none SUMMARY_BY_ALL unless it is alone. */
+int summary_by_keys(struct store *s, const enum summary_by *by, size_t n,
+                    const struct summary_options *o, struct summary_groups *out, struct err *e);
 void summary_groups_free(struct summary_groups *g);
 void summary_groups_print_json(const struct summary_groups *g, FILE *out);
 void summary_groups_print_table(const struct summary_groups *g, FILE *out);

@@ -126,6 +126,26 @@ static void group_print(FILE *out, const char *by, const struct summary_group *g
     putc('}', out);
 }
 
+static void gpu_model_print(FILE *out, const struct summary_gpu_model *m, bool first)
+{
+    fputs(first ? "{" : ", {", out);
+    text_print(out, "model", m->model, true);
+    number_print(out, "utilization", m->utilization, false);
+    int_print(out, "kv_pool_bytes", m->kv_pool_bytes, false);
+    int_print(out, "kv_peak_bytes", m->kv_peak_bytes, false);
+    int_print(out, "preemptions", m->preemptions, false);
+    int_print(out, "refused", m->refused, false);
+    int_print(out, "cold_loads", m->cold_loads, false);
+    int_print(out, "warm_loads", m->warm_loads, false);
+    number_print(out, "load_s", m->load_s, false);
+    int_print(out, "evictions", m->evictions, false);
+    int_print(out, "expiries", m->expiries, false);
+    int_print(out, "prefix_hit_tokens", m->prefix_hit_tokens, false);
+    int_print(out, "dropped_tokens", m->dropped_tokens, false);
+    int_print(out, "swapped_bytes", m->swapped_bytes, false);
+    putc('}', out);
+}
+
 static void gpu_print(FILE *out, const struct summary_gpu *g, bool first)
 {
     fputs(first ? "\n    {" : ",\n    {", out);
@@ -138,7 +158,13 @@ static void gpu_print(FILE *out, const struct summary_gpu *g, bool first)
     int_print(out, "preemptions", g->preemptions, false);
     number_print(out, "mean_batch", g->mean_batch, false);
     int_print(out, "refused", g->refused, false);
-    putc('}', out);
+    int_print(out, "memory_bytes", g->memory_bytes, false);
+    int_print(out, "memory_peak_bytes", g->memory_peak_bytes, false);
+    fputs(", \"models\": [", out);
+    for (size_t i = 0; i < g->n_models; i++) {
+        gpu_model_print(out, &g->models[i], i == 0);
+    }
+    fputs("]}", out);
 }
 
 static void lists_print(FILE *out, const struct summary *sum)
@@ -206,7 +232,7 @@ void summary_print_json(const struct summary *sum, FILE *out)
 
 void summary_groups_print_json(const struct summary_groups *g, FILE *out)
 {
-    const char *by = g->by == SUMMARY_BY_ALL ? "all" : summary_by_words[g->by - SUMMARY_BY_SLICE];
+    const char *by = g->by_text;
     fputs("{ ", out);
     text_print(out, "by", by, true);
     key_print(out, "complete", false);
@@ -365,6 +391,31 @@ static void gpus_table(FILE *out, const struct summary *sum)
     }
 }
 
+/* What came and went; a server that kept its one model all the time says nothing. */
+static void models_table(FILE *out, const struct summary *sum)
+{
+    bool any = false;
+    for (size_t i = 0; i < sum->n_gpus; i++) {
+        const struct summary_gpu *g = &sum->gpus[i];
+        for (size_t k = 0; k < g->n_models; k++) {
+            const struct summary_gpu_model *m = &g->models[k];
+            if (g->n_models == 1 && m->cold_loads + m->warm_loads + m->expiries == 0) {
+                continue;
+            }
+            if (!any) {
+                fprintf(out, "\n%-*s %8s %8s %8s %8s %8s %8s  %s\n", NAME_WIDTH + 2, "models",
+                        "busy %", "cold", "warm", "load s", "evicted", "expired", "server");
+            }
+            any = true;
+            name_print(out, m->model);
+            column_print(out, 100 * m->utilization, 8, 1);
+            fprintf(out, " %8" PRId64 " %8" PRId64, m->cold_loads, m->warm_loads);
+            column_print(out, m->load_s, 8, 1);
+            fprintf(out, " %8" PRId64 " %8" PRId64 "  %s\n", m->evictions, m->expiries, g->id);
+        }
+    }
+}
+
 /* The definition, broken at blanks. */
 static void definition_print(FILE *out, const char *text)
 {
@@ -423,6 +474,7 @@ void summary_print_table(const struct summary *sum, FILE *out)
     }
     slices_table(out, sum);
     gpus_table(out, sum);
+    models_table(out, sum);
     if (sum->larei.n > 0 || sum->lseq.n > 0) {
         fprintf(out, "\n%-*s %8s %10s %10s\n", NAME_WIDTH + 2, "indices", "n", "mean", "p50");
         index_row(out, "LAREI", &sum->larei);
@@ -438,9 +490,9 @@ void summary_groups_print_table(const struct summary_groups *g, FILE *out)
         fputs("no completed request has such a key\n", out);
         return;
     }
-    char title[64];
-    snprintf(title, sizeof title, "%s%s: mean ms", g->by == SUMMARY_BY_ALL ? "" : "by ",
-             g->by == SUMMARY_BY_ALL ? "all" : summary_by_words[g->by - SUMMARY_BY_SLICE]);
+    char title[96];
+    snprintf(title, sizeof title, "%s%s%s", g->by == SUMMARY_BY_ALL ? "" : "by ", g->by_text,
+             strchr(g->by_text, ',') == NULL ? ": mean ms" : ", ms");
     split_header(out, title, "    e2e p50    e2e p95    e2e p99      LAREI       LSEQ");
     for (size_t i = 0; i < g->n_groups; i++) {
         const struct summary_group *group = &g->groups[i];

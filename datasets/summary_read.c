@@ -9,6 +9,10 @@
 
 #include "base/units.h"
 
+const char *const reading_quantity_words[] = {"e2e",   "uplink",    "downlink", "inference",
+                                              "queue", "transport", "ttft",     "ue_ttft",
+                                              "tpot",  "larei",     "lseq",     NULL};
+
 static int read_failed(struct reading *r)
 {
     return err_work(r->err, r->path, NULL, "cannot be read: %s", sqlite3_errmsg(r->db));
@@ -115,7 +119,7 @@ static int radio_add(struct reading *r, sqlite3_stmt *row)
 
 int reading_radio(struct reading *r)
 {
-    char sql[640];
+    char sql[1280];
     snprintf(sql, sizeof sql,
              "SELECT slice_id, direction, sum(opportunities), sum(prb_available), sum(prb_used), "
              "sum(blocks), sum(blocks_retx), sum(block_errors), sum(bytes_scheduled), "
@@ -291,14 +295,37 @@ static int request_read(struct reading *r, sqlite3_stmt *row)
     return choice == -2 ? reading_no_memory(r) : request_add(r, row, slice, choice);
 }
 
-/* `choice` is the SQL of what to group by. */
+const char *reading_choice_sql(enum summary_by by)
+{
+    switch (by) {
+    case SUMMARY_BY_SLICE:
+        return "slice_id";
+    case SUMMARY_BY_MODEL:
+        return "llm_model";
+    case SUMMARY_BY_SCENARIO:
+        return "(SELECT scenario FROM runs WHERE runs.run_id = requests.run_id)";
+    case SUMMARY_BY_RESOLUTION:
+        return "resolution";
+    case SUMMARY_BY_MODE:
+        return "mode";
+    case SUMMARY_BY_ALL:
+        break;
+    }
+    return "'all'";
+}
+
 int reading_requests(struct reading *r, const char *choice)
 {
-    char sql[1024];
+    char sql[2048], of_mode[2 * SUMMARY_PATTERN_MAX + 16] = "";
+    if (r->options->mode != NULL) {
+        sqlite3_snprintf(sizeof of_mode, of_mode, " %s mode = %Q",
+                         r->where[0] == '\0' ? "WHERE" : "AND", r->options->mode);
+    }
 #define COLUMN_SQL(name) #name ", "
-    snprintf(sql, sizeof sql,
-             "SELECT " REQUEST_COLUMNS(COLUMN_SQL) "%s FROM requests%s ORDER BY run_id, request_id",
-             choice, r->where);
+    snprintf(
+        sql, sizeof sql,
+        "SELECT " REQUEST_COLUMNS(COLUMN_SQL) "%s FROM requests%s%s ORDER BY run_id, request_id",
+        choice, r->where, of_mode);
     sqlite3_stmt *row = NULL;
     int code = 0;
     int rc = sqlite3_prepare_v2(r->db, sql, -1, &row, NULL);
@@ -323,7 +350,7 @@ int reading_requests(struct reading *r, const char *choice)
 /* A run that was killed has no totals; its time is then that of its last completed request. */
 int reading_runs(struct reading *r, struct reading_runs *runs)
 {
-    char sql[1024];
+    char sql[2048];
     snprintf(sql, sizeof sql,
              "SELECT count(*), sum(complete = 0), min(seed), total(events), total(slots_visited), "
              "total(arrived), total(completed), total(failed), total(in_flight), "
@@ -363,50 +390,109 @@ int reading_runs(struct reading *r, struct reading_runs *runs)
     return 0;
 }
 
-static int gpu_read(struct reading *r, sqlite3_stmt *row, struct summary_gpu *gpu)
+static const char *text_keep(struct reading *r, sqlite3_stmt *row, int column)
 {
-    const char *names[3];
-    for (int i = 0; i < 3; i++) {
-        const char *text = (const char *)sqlite3_column_text(row, i);
-        names[i] = arena_strdup(r->arena, text != NULL ? text : "");
-        if (names[i] == NULL) {
+    const char *text = (const char *)sqlite3_column_text(row, column);
+    return arena_strdup(r->arena, text != NULL ? text : "");
+}
+
+/* A row is one model of one server, over all runs. */
+static int gpu_model_read(struct reading *r, sqlite3_stmt *row, struct summary_gpu_model *m)
+{
+    m->model = text_keep(r, row, 2);
+    double *const sums[] = {&m->busy_ns, &m->span_ns, &m->batch_sum, &m->steps};
+    for (int i = 0; i < 4; i++) {
+        *sums[i] = sqlite3_column_double(row, 3 + i);
+    }
+    int64_t *const counts[] = {&m->kv_pool_bytes,     &m->kv_peak_bytes, &m->preemptions,
+                               &m->refused,           &m->cold_loads,    &m->warm_loads,
+                               &m->evictions,         &m->expiries,      &m->memory_bytes,
+                               &m->memory_peak_bytes, &m->swapped_bytes, &m->prefix_hit_tokens,
+                               &m->dropped_tokens};
+    for (int i = 0; i < 13; i++) {
+        *counts[i] = sqlite3_column_int64(row, 7 + i);
+    }
+    m->load_s = sqlite3_column_double(row, 20) / 1e9;
+    m->utilization = reading_ratio(m->busy_ns, m->span_ns);
+    return m->model == NULL ? reading_no_memory(r) : 0;
+}
+
+/* Puts a model's counts to those of its server. The models share the GPU: their busy times add up,
+ * the time of the run does not. */
+static int gpu_add(struct reading *r, struct summary_gpu *gpu, const struct summary_gpu_model *m)
+{
+    if (gpu->n_models == 0) {
+        gpu->model = m->model;
+    } else {
+        size_t bytes = strlen(gpu->model) + 1 + strlen(m->model) + 1;
+        char *names = arena_alloc(r->arena, bytes);
+        if (names == NULL) {
             return reading_no_memory(r);
         }
+        snprintf(names, bytes, "%s,%s", gpu->model, m->model);
+        gpu->model = names;
     }
-    *gpu = (struct summary_gpu){
-        .id = names[0],
-        .gpu = names[1],
-        .model = names[2],
-        .utilization = reading_ratio(sqlite3_column_double(row, 3), sqlite3_column_double(row, 4)),
-        .mean_batch = reading_ratio(sqlite3_column_double(row, 5), sqlite3_column_double(row, 6)),
-        .kv_pool_bytes = sqlite3_column_int64(row, 7),
-        .kv_peak_bytes = sqlite3_column_int64(row, 8),
-        .preemptions = sqlite3_column_int64(row, 9),
-        .refused = sqlite3_column_int64(row, 10),
-    };
+    double batch_sum = m->batch_sum;
+    double steps = m->steps;
+    for (size_t i = 0; i < gpu->n_models; i++) {
+        batch_sum += gpu->models[i].batch_sum;
+        steps += gpu->models[i].steps;
+    }
+    gpu->n_models++;
+    gpu->utilization += m->utilization;
+    gpu->mean_batch = reading_ratio(batch_sum, steps);
+    gpu->kv_pool_bytes += m->kv_pool_bytes;
+    gpu->kv_peak_bytes += m->kv_peak_bytes;
+    gpu->preemptions += m->preemptions;
+    gpu->refused += m->refused;
+    gpu->memory_bytes = m->memory_bytes;
+    gpu->memory_peak_bytes = m->memory_peak_bytes;
     return 0;
+}
+
+/* Rows come by server, and within one by model: *models has room for all. */
+static int gpu_read(struct reading *r, sqlite3_stmt *row, struct summary_gpu_model *model,
+                    struct summary_gpu *gpus, size_t *n)
+{
+    const char *id = text_keep(r, row, 0);
+    const char *name = text_keep(r, row, 1);
+    if (id == NULL || name == NULL) {
+        return reading_no_memory(r);
+    }
+    if (*n == 0 || strcmp(gpus[*n - 1].id, id) != 0) {
+        gpus[(*n)++] = (struct summary_gpu){.id = id, .gpu = name, .models = model};
+    }
+    int code = gpu_model_read(r, row, model);
+    return code != 0 ? code : gpu_add(r, &gpus[*n - 1], model);
 }
 
 int reading_gpus(struct reading *r, struct summary_gpu **gpus, size_t *n)
 {
-    char sql[512];
+    char sql[1280];
     snprintf(sql, sizeof sql,
-             "SELECT server, min(gpu), min(llm_model), total(busy_ns), total(span_ns), "
+             "SELECT server, min(gpu), llm_model, total(busy_ns), total(span_ns), "
              "total(batch_sum), total(steps), max(kv_pool_bytes), max(kv_peak_bytes), "
-             "total(preemptions), total(refused), count(*) OVER () FROM gpus%s "
-             "GROUP BY server ORDER BY server",
+             "total(preemptions), total(refused), total(cold_loads), total(warm_loads), "
+             "total(evictions), total(expiries), max(memory_bytes), max(memory_peak_bytes), "
+             "total(swapped_bytes), total(prefix_hit_tokens), total(dropped_tokens), "
+             "total(load_ns), count(*) OVER () FROM gpus%s "
+             "GROUP BY server, llm_model ORDER BY server, llm_model",
              r->where);
     *n = 0;
     *gpus = NULL;
+    struct summary_gpu_model *models = NULL;
     sqlite3_stmt *row = NULL;
     int rc = sqlite3_prepare_v2(r->db, sql, -1, &row, NULL);
     int code = 0;
     if (rc == SQLITE_OK) {
-        while (code == 0 && (rc = sqlite3_step(row)) == SQLITE_ROW) {
-            if (*gpus == NULL) {
-                *gpus = arena_array(r->arena, (size_t)sqlite3_column_int64(row, 11), sizeof **gpus);
+        for (size_t i = 0; code == 0 && (rc = sqlite3_step(row)) == SQLITE_ROW; i++) {
+            if (i == 0) {
+                size_t room = (size_t)sqlite3_column_int64(row, 21);
+                *gpus = arena_array(r->arena, room, sizeof **gpus);
+                models = arena_array(r->arena, room, sizeof *models);
             }
-            code = *gpus == NULL ? reading_no_memory(r) : gpu_read(r, row, &(*gpus)[(*n)++]);
+            code = *gpus == NULL || models == NULL ? reading_no_memory(r)
+                                                   : gpu_read(r, row, &models[i], *gpus, n);
         }
     }
     sqlite3_finalize(row);
@@ -422,7 +508,11 @@ struct reading reading_of(struct store *s, const struct summary_options *o, stru
     struct reading r = {
         .db = store_db(s), .path = store_path(s), .options = o, .arena = a, .err = e};
     if (o->run_id != 0) {
-        snprintf(r.where, sizeof r.where, " WHERE run_id = %" PRId64, o->run_id);
+        sqlite3_snprintf(sizeof r.where, r.where, " WHERE run_id = %lld", (long long)o->run_id);
+    } else if (o->scenario != NULL) {
+        sqlite3_snprintf(sizeof r.where, r.where,
+                         " WHERE run_id IN (SELECT run_id FROM runs WHERE scenario GLOB %Q)",
+                         o->scenario);
     }
     return r;
 }

@@ -31,6 +31,12 @@ enum quantity {
     QUANTITIES
 };
 
+/* Their words ("e2e", ...), NULL-terminated. Times are in ms. */
+extern const char *const reading_quantity_words[];
+
+/* What to group by, as SQL on a row of requests. */
+const char *reading_choice_sql(enum summary_by by);
+
 /* The words that requests are grouped by: kept sorted, numbered in the order of their coming. */
 struct keys {
     struct key {
@@ -64,7 +70,7 @@ struct reading {
     const struct summary_options *options;
     struct arena *arena; /* owns the texts */
     struct err *err;
-    char where[48]; /* " WHERE run_id = 7" or "" */
+    char where[2 * SUMMARY_PATTERN_MAX + 128]; /* " WHERE run_id = 7" or "" */
 
     size_t n, room; /* completed requests */
     double *values[QUANTITIES];
@@ -97,7 +103,7 @@ void reading_free(struct reading *r);
 /* Each returns 0 or an error. The radio comes before the requests: LSEQ may want a slice's BLER. */
 int reading_runs(struct reading *r, struct reading_runs *runs);
 int reading_radio(struct reading *r);
-/* `choice` is the SQL of what to group by. */
+/* `choice` is of reading_choice_sql. */
 int reading_requests(struct reading *r, const char *choice);
 int reading_gpus(struct reading *r, struct summary_gpu **gpus, size_t *n);
 

@@ -17,6 +17,15 @@
 /* Sums of products of token counts and femtoseconds do not fit 64 bits. */
 typedef __int128 wide; /* NOLINT: the language has no name for it */
 
+/* Most of their quotients fit, and 64 bits divide several times as fast. */
+static wide wide_div(wide a, wide b)
+{
+    if (a >= 0 && a <= INT64_MAX && b > 0 && b <= INT64_MAX) {
+        return (wide)((uint64_t)a / (uint64_t)b);
+    }
+    return a / b;
+}
+
 #define FS_PER_NS 1000000LL
 #define FS_PER_S  1e15
 
@@ -296,7 +305,7 @@ static struct step layers_parts(const struct llm_cost *c, const struct llm_chunk
         return s;
     }
     /* context_tokens grows by n_decode a step: the quotient then by 1, exactly. */
-    wide few = l->few_fs + (wide)context_tokens * l->few_key_fs / n_decode;
+    wide few = l->few_fs + wide_div((wide)context_tokens * l->few_key_fs, n_decode);
     wide many =
         l->many_fs + (wide)n_decode * l->many_sequence_fs + (wide)context_tokens * l->many_kv_fs;
     s.rest = few > many ? few : many;
@@ -347,7 +356,7 @@ static wide step_fs(const struct step *s)
 
 static int64_t ns_of_fs(wide fs)
 {
-    return (int64_t)((fs + FS_PER_NS / 2) / FS_PER_NS);
+    return (int64_t)wide_div(fs + FS_PER_NS / 2, FS_PER_NS);
 }
 
 int64_t llm_step_ns(const struct llm_cost *cost, const struct llm_chunk *chunks, int n_chunks,
@@ -373,7 +382,7 @@ const char *llm_step_bound(const struct llm_cost *cost, const struct llm_chunk *
 /* Sum over i < n of floor((a i + b) / m), all nonnegative: the whole parts of a/m and b/m are
  * taken out, and what is left counts lattice points under a line of slope below 1, which seen
  * from the other axis is a shorter problem of the same kind. */
-static wide floor_sum(wide n, wide m, wide a, wide b)
+static wide floor_sum_wide(wide n, wide m, wide a, wide b)
 {
     wide sum = 0;
     while (n > 0) {
@@ -393,27 +402,91 @@ static wide floor_sum(wide n, wide m, wide a, wide b)
     return sum;
 }
 
+/* Sum over i < n of floor((a i + b) / FS_PER_NS). The numbers of real runs fit 64 bits, whose
+ * divisions are several times as fast: after the first step all are below n FS_PER_NS. */
+static wide floor_sum(wide n_wide, wide a_wide, wide b_wide)
+{
+    if (n_wide <= 0) {
+        return 0;
+    }
+    if (n_wide >= 1LL << 40 || a_wide >= 1LL << 62 || b_wide >= 1LL << 62) {
+        return floor_sum_wide(n_wide, FS_PER_NS, a_wide, b_wide);
+    }
+    uint64_t n = (uint64_t)n_wide;
+    uint64_t a = (uint64_t)a_wide;
+    uint64_t b = (uint64_t)b_wide;
+    uint64_t m = FS_PER_NS;
+    wide sum = n_wide * (n_wide - 1) / 2 * (wide)(a / FS_PER_NS) + n_wide * (wide)(b / FS_PER_NS);
+    a %= FS_PER_NS;
+    b %= FS_PER_NS;
+    for (;;) {
+        uint64_t top = a * n + b; /* < 2^40 x 10^6 + 10^6 */
+        if (top < m || a == 0) {  /* the second says no more than the first */
+            return sum;
+        }
+        n = top / m;
+        b = top % m;
+        uint64_t swap = m;
+        m = a;
+        a = swap;
+        sum += (wide)n * (wide)(n - 1) / 2 * (wide)(a / m) + (wide)n * (wide)(b / m);
+        a %= m;
+        b %= m;
+    }
+}
+
+/* A run of decode steps: the flat line counts for `knot` steps, then the steep one. */
+struct decode_run {
+    struct step s;
+    int steep, flat;
+    wide knot; /* of a run without end */
+};
+
+static struct decode_run decode_run_of(const struct llm_cost *cost, int64_t n_decode,
+                                       int64_t context_tokens)
+{
+    struct decode_run r = {.s = step_parts(cost, NULL, 0, n_decode, context_tokens)};
+    const struct step *s = &r.s;
+    r.steep = s->slope[1] >= s->slope[0]; /* the line that is larger in the end */
+    r.flat = 1 - r.steep;
+    if (s->line[r.steep] < s->line[r.flat]) {
+        wide gain = s->slope[r.steep] - s->slope[r.flat];
+        wide gap = s->line[r.flat] - s->line[r.steep];
+        r.knot = gain == 0 ? INT64_MAX : wide_div(gap + gain - 1, gain);
+    }
+    return r;
+}
+
+static int64_t decode_run_ns(const struct decode_run *r, int64_t steps)
+{
+    const struct step *s = &r->s;
+    wide knot = r->knot < steps ? r->knot : (wide)steps;
+    wide start = s->overhead + s->line[r->flat] + FS_PER_NS / 2;
+    wide total = knot > 0 ? floor_sum(knot, s->slope[r->flat], start) : 0;
+    start = s->overhead + s->line[r->steep] + s->slope[r->steep] * knot + FS_PER_NS / 2;
+    return (int64_t)(total + floor_sum((wide)steps - knot, s->slope[r->steep], start));
+}
+
 int64_t llm_decode_run_ns(const struct llm_cost *cost, int64_t n_decode, int64_t context_tokens,
                           int64_t steps)
 {
     if (steps <= 0 || n_decode <= 0) {
         return 0;
     }
-    struct step s = step_parts(cost, NULL, 0, n_decode, context_tokens);
-    int steep = s.slope[1] >= s.slope[0]; /* the line that is larger in the end */
-    int flat = 1 - steep;
-    wide knot = 0; /* steps at which the flat line is still the larger one */
-    if (s.line[steep] < s.line[flat]) {
-        wide gain = s.slope[steep] - s.slope[flat];
-        wide gap = s.line[flat] - s.line[steep];
-        knot = gain == 0 ? (wide)steps : (gap + gain - 1) / gain;
-        knot = knot < steps ? knot : (wide)steps;
-    }
-    wide start = s.overhead + s.line[flat] + FS_PER_NS / 2;
-    wide total = floor_sum(knot, FS_PER_NS, s.slope[flat], start);
-    start = s.overhead + s.line[steep] + s.slope[steep] * knot + FS_PER_NS / 2;
-    total += floor_sum((wide)steps - knot, FS_PER_NS, s.slope[steep], start);
-    return (int64_t)total;
+    struct decode_run r = decode_run_of(cost, n_decode, context_tokens);
+    return decode_run_ns(&r, steps);
+}
+
+/* Steps of a run without knots that last about elapsed_ns, where each is by `slope` longer than the
+ * one before: the root of steps first + steps^2 slope / 2, written so that a slope of 0 is no
+ * special case. */
+static int64_t steps_about(const struct decode_run *r, int64_t elapsed_ns, int64_t max_steps)
+{
+    double first = (double)step_fs(&r->s) / (double)FS_PER_NS;
+    double slope = (double)r->s.slope[r->steep] / (double)FS_PER_NS;
+    double elapsed = (double)elapsed_ns;
+    double steps = 2.0 * elapsed / (first + sqrt(first * first + 2.0 * slope * elapsed));
+    return steps >= (double)max_steps ? max_steps : steps > 1.0 ? (int64_t)steps : 1;
 }
 
 int64_t llm_decode_steps_until(const struct llm_cost *cost, int64_t n_decode,
@@ -421,9 +494,24 @@ int64_t llm_decode_steps_until(const struct llm_cost *cost, int64_t n_decode,
 {
     int64_t low = 1;
     int64_t high = max_steps > 1 ? max_steps : 1;
+    if (low == high || n_decode <= 0 || elapsed_ns <= 0) {
+        return elapsed_ns <= 0 ? 1 : high;
+    }
+    struct decode_run r = decode_run_of(cost, n_decode, context_tokens);
+    /* A good guess is off by a step; a bad one only makes the search longer. */
+    int64_t at = steps_about(&r, elapsed_ns, high);
+    for (int64_t reach = 1; low <= at && at < high; reach *= 2) {
+        if (decode_run_ns(&r, at) >= elapsed_ns) {
+            high = at;
+            at -= reach;
+        } else {
+            low = at + 1;
+            at += reach;
+        }
+    }
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
-        if (llm_decode_run_ns(cost, n_decode, context_tokens, middle) >= elapsed_ns) {
+        if (decode_run_ns(&r, middle) >= elapsed_ns) {
             high = middle;
         } else {
             low = middle + 1;

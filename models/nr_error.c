@@ -10,6 +10,7 @@
 #include <gsl/gsl_cdf.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "models/nr_error_form.h"
 #include "models/nr_mi.h"
@@ -105,6 +106,14 @@ double nr_harq_gain_db(enum nr_combining combining, int qm, int r_x10240, int n_
     return low + (high - low) * (x - i) + 10.0 * log10((double)n_tx / tx);
 }
 
+double nr_receiver_loss_db(enum nr_receiver receiver, int qm)
+{
+    if (receiver == NR_RECEIVER_IDEAL) {
+        return 0.0;
+    }
+    return qm <= 2 ? 0.88 : qm == 4 ? 1.45 : 1.21;
+}
+
 int nr_cqi_of_snr(enum nr_decoder decoder, int cqi_table, double snr_db, int n_prb)
 {
     for (int cqi = 15; cqi >= 1; cqi--) {
@@ -137,20 +146,36 @@ int nr_mcs_of_cqi(int mcs_table, int cqi_table, int cqi)
     return mcs;
 }
 
-double nr_effective_snr_db(int qm, const double *snr_db, int n)
+/* `weight` NULL: all 1. */
+static double effective_snr_db(int qm, const double *snr_db, const double *weight, int n)
 {
     /* Mean of the loss 1 - I = exp(-exp(u)), relative to the largest so that none underflows. */
     double least = HUGE_VAL;
     for (int i = 0; i < n; i++) {
-        least = fmin(least, snr_db[i]);
+        if (weight == NULL || weight[i] > 0.0) {
+            least = fmin(least, snr_db[i]);
+        }
     }
     double largest = -exp(nr_mi(qm, least)); /* ln of the largest loss */
     if (!isfinite(largest)) {
         return least;
     }
     double sum = 0.0;
+    double total = 0.0;
     for (int i = 0; i < n; i++) {
-        sum += expm1(-exp(nr_mi(qm, snr_db[i])) - largest);
+        double w = weight == NULL ? 1.0 : weight[i];
+        sum += w * expm1(-exp(nr_mi(qm, snr_db[i])) - largest);
+        total += w;
     }
-    return nr_mi_snr_db(qm, log(-(largest + log1p(sum / n))));
+    return nr_mi_snr_db(qm, log(-(largest + log1p(sum / total))));
+}
+
+double nr_effective_snr_db(int qm, const double *snr_db, int n)
+{
+    return effective_snr_db(qm, snr_db, NULL, n);
+}
+
+double nr_effective_snr_weighted_db(int qm, const double *snr_db, const double *weight, int n)
+{
+    return effective_snr_db(qm, snr_db, weight, n);
 }

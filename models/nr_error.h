@@ -39,6 +39,18 @@ double nr_error_snr_db(struct nr_error_curve curve, double bler);
  * n_tx = 1. The modulation matters: at the same rate IR gains 4.3 dB with QPSK, 7 with 64QAM. */
 double nr_harq_gain_db(enum nr_combining combining, int qm, int r_x10240, int n_tx);
 
+/* What lies before the decoder. */
+enum nr_receiver {
+    NR_RECEIVER_IDEAL, /* perfect channel knowledge, exact soft bits */
+    NR_RECEIVER_OAI,   /* OpenAirInterface's */
+};
+
+/* How much more SNR, in dB, a receiver needs for 10 % errors than its 5-iteration decoder alone.
+ * OpenAirInterface's: the median over the MCS of a modulation of what its link simulation
+ * (`oai_nr_awgn_siso`, channel estimation included) needs more than our model; suspect curves, MCS
+ * 0, 2 and 25 to 28, left out. 256QAM, which it does not show, like 64QAM. */
+double nr_receiver_loss_db(enum nr_receiver receiver, int qm);
+
 /* Highest CQI of a table whose code rate and modulation would see a BLER of at most 0.1
  * (38.214 5.2.2.1) for a block of 12 x 13 x n_prb resource elements at this SNR. */
 int nr_cqi_of_snr(enum nr_decoder decoder, int cqi_table, double snr_db, int n_prb);
@@ -50,5 +62,8 @@ int nr_mcs_of_cqi(int mcs_table, int cqi_table, int cqi);
 /* Effective SNR of resource elements with different SNRs: mean mutual information per coded bit
  * over the n subbands (MIESM), in dB. With equal SNRs it is that SNR. */
 double nr_effective_snr_db(int qm, const double *snr_db, int n);
+
+/* The same with weights >= 0, of which one at least is positive. */
+double nr_effective_snr_weighted_db(int qm, const double *snr_db, const double *weight, int n);
 
 #endif

@@ -101,11 +101,13 @@ static inline bool batch_decodes(const struct batch_request *r)
     return r->generated > 0 && batch_left(r) == 1;
 }
 
-/* What of the pool and of the sequences a slice gets. */
+/* What of the pool and of the sequences a slice gets. A cached prefix that several requests use is
+ * charged in full to each of them, as if it had a copy of its own: what a slice has and has left
+ * does not hang on what another does with the same prefix. */
 struct batch_share {
     int64_t min_blocks, max_blocks;
     int32_t min_running, max_running;
-    int64_t blocks; /* now */
+    int64_t blocks; /* charged now: those of its running requests and of the prefixes they use */
     int32_t running;
 };
 
@@ -130,14 +132,17 @@ static inline int64_t batch_blocks(const struct batch_view *view, int64_t tokens
     return (tokens + view->block_tokens - 1) / view->block_tokens;
 }
 
+/* Blocks that a running request is charged to its slice for. */
+static inline int64_t batch_charged(const struct batch_view *view, const struct batch_request *r)
+{
+    return r->kv_blocks + (r->n_shared > 0 ? r->n_shared * view->prefix->entry_blocks : 0);
+}
+
 /* Blocks that a request lacks for `tokens` more tokens. */
 static inline int64_t batch_lacking(const struct batch_view *view, const struct batch_request *r,
                                     int64_t tokens)
 {
-    int64_t held = r->kv_blocks;
-    if (r->n_shared > 0) {
-        held += r->n_shared * view->prefix->entry_blocks;
-    }
+    int64_t held = batch_charged(view, r);
     int64_t blocks = batch_blocks(view, r->computed + tokens);
     return blocks > held ? blocks - held : 0;
 }
@@ -223,6 +228,7 @@ struct batch {
 
     uint32_t *waiting; /* waiting[head .. head + n_waiting) */
     int32_t head, n_waiting, waiting_room;
+    int32_t held; /* the last of them, which the policy does not see when it decides */
     uint32_t *running;
     int32_t n_running;
     uint32_t *finished; /* by the last batch_advance(), in the order of admission */
@@ -267,6 +273,20 @@ bool batch_fits(const struct batch *b, const struct batch_request *request);
  * the batch_decide() after it finished. */
 enum batch_verdict batch_arrive(struct batch *b, int64_t now_ns,
                                 const struct batch_request *request, uint32_t *handle);
+
+/* The request that arrived last may not join before batch_release(): its engine is to run dry. It
+ * counts as waiting when the policy takes or refuses the next. */
+void batch_hold_last(struct batch *b);
+void batch_release(struct batch *b);
+
+/* Something runs, or waits and may join. */
+static inline bool batch_has_work(const struct batch *b)
+{
+    return b->n_running > 0 || b->n_waiting > b->held;
+}
+
+/* Nothing runs: drops the prefix cache, as when the model leaves the memory. */
+void batch_forget(struct batch *b);
 
 /* Asks the policy and carries out preemptions and admissions. NULL: nothing to run. Not to be
  * called while a run is under way. */

@@ -220,11 +220,15 @@ static void share_changes(const struct budget *left, int32_t slice, int64_t *blo
     }
     for (int32_t i = 0; i < a->n_preempt; i++) {
         const struct batch_request *r = &view->requests[view->running[a->preempt[i]]];
-        *blocks -= r->slice == slice ? r->kv_blocks : 0;
+        *blocks -= r->slice == slice ? batch_charged(view, r) : 0;
         *running -= r->slice == slice ? 1 : 0;
     }
     for (int32_t i = 0; i < a->n_admit; i++) {
-        *running += view->requests[view->waiting[a->admit[i].waiting]].slice == slice ? 1 : 0;
+        if (view->requests[view->waiting[a->admit[i].waiting]].slice == slice) {
+            /* its work counts from the end of the prefix, whose entries are whole blocks */
+            *blocks += a->admit[i].prefix > 0 ? a->admit[i].prefix * view->prefix->entry_blocks : 0;
+            *running += 1;
+        }
     }
 }
 
@@ -290,6 +294,28 @@ static void rank_running(struct state *s, const struct batch_view *view)
     }
 }
 
+/* Blocks that preempting it gives: prefixes that it shares may have other users, who are charged
+ * for them as well where there are shares. */
+static int64_t released(const struct batch_view *view, const struct batch_request *r)
+{
+    return view->shares != NULL ? batch_charged(view, r) : r->kv_blocks;
+}
+
+/* Blocks that are free as far as the policy counts. Where slices have shares, each request counts
+ * with the prefixes that it uses, as if it had them alone: what a slice has left must not hang on
+ * whether another keeps using the same prefix. */
+static int64_t free_blocks(const struct batch_view *view)
+{
+    if (view->shares == NULL || view->prefix == NULL) {
+        return view->kv_free;
+    }
+    int64_t left = view->kv_total;
+    for (int32_t i = 0; i < view->n_running; i++) {
+        left -= batch_charged(view, &view->requests[view->running[i]]);
+    }
+    return left;
+}
+
 /* Preempting it would give blocks to a request of this slice. */
 static bool helps(const struct budget *left, const struct batch_request *victim, int32_t slice,
                   enum room why)
@@ -330,7 +356,7 @@ static bool preempt_last(const struct state *s, struct budget *left, int32_t ran
         int32_t at = s->rank[i];
         const struct batch_request *r = &view->requests[view->running[at]];
         if (!is_preempted(a, at) && helps(left, r, slice, why)) {
-            left->blocks += r->kv_blocks;
+            left->blocks += released(view, r);
             left->seqs++;
             a->preempt[a->n_preempt++] = at;
             return true;
@@ -363,7 +389,7 @@ static void run_running(const struct state *s, struct budget *left)
             left->tokens -= tokens;
             a->work[a->n_work++] = (struct batch_work){view->running[at], tokens};
         } else {
-            left->blocks += r->kv_blocks;
+            left->blocks += released(view, r);
             a->preempt[a->n_preempt++] = at;
         }
     }
@@ -439,9 +465,11 @@ static void run_waiting(const struct state *s, struct budget *left)
         int32_t prefix = prefix_of(s, view, r, &hit, &idle_blocks);
         int64_t known = batch_left(r) - hit;
         int64_t tokens = known < left->tokens ? known : left->tokens;
-        /* Idle prefixes count as free until they are used. */
-        int64_t lacking = batch_lacking(view, r, hit + tokens) -
-                          (hit > 0 ? batch_blocks(view, hit) : 0) + idle_blocks;
+        int64_t lacking = batch_lacking(view, r, hit + tokens);
+        if (hit > 0 && view->shares == NULL) {
+            /* Idle prefixes count as free until they are used. */
+            lacking += idle_blocks - batch_blocks(view, hit);
+        }
         enum room room = room_for(left, r->slice, lacking, 1);
         if (room == ROOM_FULL) {
             return;
@@ -465,7 +493,7 @@ static void continuous_decide(void *state, const struct batch_view *view,
     struct budget left = {.view = view,
                           .action = action,
                           .tokens = s->o.pool.max_num_batched_tokens,
-                          .blocks = view->kv_free,
+                          .blocks = free_blocks(view),
                           .seqs = (int32_t)s->o.pool.max_num_seqs - view->n_running};
     action->swap = s->o.pool.preemption == 1;
     rank_running(s, view);
@@ -488,10 +516,12 @@ static void continuous_decide(void *state, const struct batch_view *view,
     }
     /* All decode, and whoever waits could not join: blocks only get fewer until one finishes. */
     struct batch_view still = *view;
+    still.kv_free = free_blocks(view);
     if (view->n_waiting > 0 && view->prefix != NULL) {
         /* Except where a prefix is dropped that one of them would have used: the first part of its
          * prompt may need fewer blocks then. */
-        still.kv_free -= batch_prefix_idle_blocks(view->prefix);
+        int64_t unused = view->kv_free - batch_prefix_idle_blocks(view->prefix);
+        still.kv_free = unused < still.kv_free ? unused : still.kv_free;
     }
     action->steps = batch_decode_steps(&still);
     action->steps = action->steps > 0 ? action->steps : 1;

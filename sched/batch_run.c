@@ -207,6 +207,27 @@ enum batch_verdict batch_arrive(struct batch *b, int64_t now_ns,
     return BATCH_ACCEPTED;
 }
 
+void batch_hold_last(struct batch *b)
+{
+    assert(b->held < b->n_waiting);
+    b->held++;
+}
+
+void batch_release(struct batch *b)
+{
+    b->held = 0;
+}
+
+void batch_forget(struct batch *b)
+{
+    assert(b->n_running == 0 && b->host.used == 0);
+    while (b->prefix.n_idle > 0) {
+        batch_prefix_evict(&b->prefix);
+        kv_pool_give(&b->kv, b->prefix.entry_blocks);
+    }
+    assert(b->kv.used == 0);
+}
+
 /* Takes the blocks that a running request needs for `tokens` tokens in the cache. */
 static void request_hold(struct batch *b, struct batch_request *r, int64_t tokens)
 {
@@ -236,7 +257,7 @@ static void request_let_go(struct batch *b, struct batch_request *r)
     kv_pool_give(&b->kv, r->kv_blocks);
     struct batch_share *share = share_of(b, r);
     if (share != NULL) {
-        share->blocks -= r->kv_blocks;
+        share->blocks -= r->kv_blocks + r->n_shared * b->prefix.entry_blocks;
         share->running--;
     }
     r->kv_blocks = 0;
@@ -324,6 +345,10 @@ static void admit_prefix(struct batch *b, struct batch_request *r, int32_t prefi
         batch_prefix_use(&b->prefix, r->prefix, prefix);
         r->n_shared = prefix;
         r->computed = prefix * b->prefix.entry_tokens;
+        struct batch_share *share = share_of(b, r);
+        if (share != NULL) {
+            share->blocks += prefix * b->prefix.entry_blocks;
+        }
         assert(r->computed < r->prompt_tokens); /* P3 */
         b->stats.hit_tokens += r->computed;
     }
@@ -405,10 +430,11 @@ const struct batch_action *batch_decide(struct batch *b, int64_t now_ns)
     a->swap = false;
     a->steps = 1;
     b->copied_blocks = 0;
-    if (batch_idle(b)) {
+    if (!batch_has_work(b)) {
         return NULL;
     }
     struct batch_view view = batch_look(b, now_ns);
+    view.n_waiting -= b->held;
     b->policy->decide(b->state, &view, a);
     preempt_take(b);
     admit_all(b);

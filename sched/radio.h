@@ -78,6 +78,7 @@ struct radio_policy {
     const char *keeps_tree; /* the yes/no option that makes it keep to the slices' shares (R4, R5);
                                "": it always does, NULL: it never does */
     const struct json_spec *options; /* NULL: none */
+    bool sees_servers;               /* it reads server_queue in the views */
     /* State for one cell and one direction; NULL: out of memory. `options` NULL: all defaults.
      * `slices` (may be NULL) must be the tree of every view and outlive the state. */
     void *(*create)(const void *options, int32_t carrier_prb, const struct slice_tree *slices);

@@ -5,20 +5,21 @@
 
 #include "sched/radio_policies.h"
 
-#define POLICY(name, policy_word, keeps, text)                                                     \
+#define POLICY(name, policy_word, keeps, sees, text)                                               \
     static const struct radio_policy radio_##name = {.word = (policy_word),                        \
                                                      .doc = (text),                                \
                                                      .keeps_tree = (keeps),                        \
+                                                     .sees_servers = (sees),                       \
                                                      .options = &radio_##name##_spec,              \
                                                      .create = radio_##name##_create,              \
                                                      .destroy = radio_##name##_destroy,            \
                                                      .allocate = radio_##name##_allocate};
 RADIO_POLICIES(POLICY)
 
-#define ADDRESS(name, policy_word, keeps, text) &radio_##name,
+#define ADDRESS(name, policy_word, keeps, sees, text) &radio_##name,
 const struct radio_policy *const radio_policies[] = {RADIO_POLICIES(ADDRESS) NULL};
 
-#define VARIANT(name, policy_word, keeps, text)                                                    \
+#define VARIANT(name, policy_word, keeps, sees, text)                                              \
     {.word = (policy_word), .spec = &radio_##name##_spec, .doc = (text)},
 const struct json_variant radio_policy_variants[] = {RADIO_POLICIES(VARIANT){.word = NULL}};
 

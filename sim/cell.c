@@ -101,9 +101,19 @@ int cell_common_init(struct cell_common *c, const struct scenario *sc, struct ar
     c->snr_step_db = 0.5;
     if (r->channel.word == NULL && r->channel_ul.index == CHANNEL_TESTBED)
         c->snr_step_db = ((const struct channel_testbed *)r->channel_ul.options)->step_db;
+    /* 14 symbols a slot (38.211 table 4.3.2-1). */
+    const double symbol_s = (double)c->frame.slot_ns / NS_PER_S / 14.0;
+    const struct nr_grid *ul = &c->grid[RADIO_UL];
+    for (int kind = 0; kind < ul->kinds; kind++) {
+        bool special =
+            r->ul_special_symbols < r->ul_symbols && ul->symbols[kind] <= r->ul_special_symbols;
+        nr_phase_init(&c->ul_phase[kind], ul->symbols[kind],
+                      (int)(special ? r->ul_special_dmrs_re : r->ul_dmrs_re),
+                      2.0 * M_PI * r->ul_frequency_error_hz * symbol_s);
+    }
     nr_decay_init(&c->decay, r->pf_ewma);
     c->la = (struct nr_la_config){.start_mcs = (int)r->start_mcs,
-                                  .min_mcs_up = 6,
+                                  .min_mcs_up = (int)r->la_min_mcs,
                                   .idle_mcs = 9,
                                   .start_bler = r->start_bler,
                                   .lower = r->la_lower,
@@ -360,7 +370,7 @@ void cell_view_ue(struct cell *cell, struct ue_radio *u, enum radio_direction d,
 {
     const struct world *w = cell->stage.world;
     const struct ue *ue = w->ues[u->ue];
-    int slice = world_slice_at(w, ue->group, world_now(w));
+    int slice = world_slice_of(w, ue, world_now(w));
     *v = (struct radio_ue_view){.ue = u->ue, .fruit = -1, .branch = -1, .service = ""};
     if (slice >= 0) {
         const struct slice *s = &w->slices.slices[slice];
@@ -371,7 +381,8 @@ void cell_view_ue(struct cell *cell, struct ue_radio *u, enum radio_direction d,
     v->max_prb = d == RADIO_UL ? cell_max_prb(cell, u) : cell->common->grid[d].n_prb;
     v->last_slot = u->d[d].last_slot;
     v->cqi = u->cqi;
-    v->server_queue = server_waiting(w->servers[ue->server]);
+    if (cell->policy->sees_servers)
+        v->server_queue = server_waiting(w->servers[ue->server]);
 }
 
 /* --- The stage -------------------------------------------------------------------------------- */

@@ -37,6 +37,7 @@
 #include "models/nr_error.h"
 #include "models/nr_frame.h"
 #include "models/nr_mac.h"
+#include "models/nr_phase.h"
 #include "sched/radio.h"
 #include "sim/stage.h"
 
@@ -71,6 +72,7 @@ struct cell_common {
     int32_t dl_min_prb;
     int32_t max_ues_per_slot;
     double snr_step_db;             /* of the SNR that is reported; 0: none */
+    struct nr_phase ul_phase[4];    /* by kind of symbols; unused without a frequency error */
     struct channel_trace traces[2]; /* snr-trace, by direction */
     int32_t tb_header_bytes;        /* MAC and RLC headers in a transport block */
     int64_t packet_payload_bytes;   /* application bytes in a full IP packet */

@@ -88,6 +88,18 @@ static int reported(const struct cell_common *k, double snr_db)
     return (int)lround(10.0 * db);
 }
 
+/* What the uplink receiver makes of a block that arrives at `snr` dB: the SNR that its decoder
+ * alone would need. */
+static double ul_detected_db(const struct cell_common *k, const struct harq *h, double snr)
+{
+    int qm = k->grid[RADIO_UL].qm[h->mcs];
+    if (k->config->ul_evm != 0)
+        snr = nr_evm_snr_db(nr_evm_limit(qm), snr);
+    if (k->config->ul_frequency_error_hz > 0.0)
+        snr = nr_phase_snr_db(&k->ul_phase[h->kind], qm, snr);
+    return snr - nr_receiver_loss_db((enum nr_receiver)k->config->ul_receiver, qm);
+}
+
 bool cell_transmission_fails(struct cell *cell, struct ue_radio *u, enum radio_direction d,
                              struct harq *h, int64_t slot)
 {
@@ -95,6 +107,8 @@ bool cell_transmission_fails(struct cell *cell, struct ue_radio *u, enum radio_d
     struct ue_direction *ud = &u->d[d];
     double snr = transmission_snr_db(cell, u, d, h, slot);
     ud->last_snr_x10 = reported(k, snr);
+    if (d == RADIO_UL)
+        snr = ul_detected_db(k, h, snr);
     ud->rounds[h->round < CELL_ROUNDS_MAX ? h->round : CELL_ROUNDS_MAX - 1]++;
     double effective = snr;
     if (h->round == 0) {

@@ -61,16 +61,17 @@ int64_t engine_now(const struct engine *e)
     return e->now_ns;
 }
 
-void engine_at(struct entity *from, int64_t t_ns, struct entity *to, uint32_t kind, uint64_t arg)
+uint64_t engine_tie(struct entity *from)
+{
+    assert(from->id < 1U << (64 - EVENT_SEQ_BITS) && from->seq < 1ULL << EVENT_SEQ_BITS);
+    return (uint64_t)from->id << EVENT_SEQ_BITS | from->seq++;
+}
+
+void engine_deliver(struct entity *to, int64_t t_ns, uint64_t tie, uint32_t kind, uint64_t arg)
 {
     struct engine *e = to->engine;
     assert(t_ns >= e->now_ns && t_ns < NS_NEVER); /* E2 */
-    assert(from->id < 1U << (64 - EVENT_SEQ_BITS) && from->seq < 1ULL << EVENT_SEQ_BITS);
-    struct event event = {.t_ns = t_ns,
-                          .tie = (uint64_t)from->id << EVENT_SEQ_BITS | from->seq++,
-                          .arg = arg,
-                          .to = to,
-                          .kind = kind};
+    struct event event = {.t_ns = t_ns, .tie = tie, .arg = arg, .to = to, .kind = kind};
     if (!event_list_push(e->list, &event)) {
         e->failed = true;
         return;
@@ -78,6 +79,11 @@ void engine_at(struct entity *from, int64_t t_ns, struct entity *to, uint32_t ki
     if (e->list->n > e->stats.pending_max) {
         e->stats.pending_max = e->list->n;
     }
+}
+
+void engine_at(struct entity *from, int64_t t_ns, struct entity *to, uint32_t kind, uint64_t arg)
+{
+    engine_deliver(to, t_ns, engine_tie(from), kind, arg);
 }
 
 bool engine_run(struct engine *e, int64_t until_ns, uint64_t max_events)
@@ -100,9 +106,25 @@ bool engine_run(struct engine *e, int64_t until_ns, uint64_t max_events)
     return false;
 }
 
+void engine_pass(struct engine *e, int64_t t_ns)
+{
+    assert(t_ns >= e->now_ns && t_ns <= event_list_next_ns(e->list)); /* E2 */
+    e->now_ns = t_ns;
+}
+
 int64_t engine_next(const struct engine *e)
 {
     return event_list_next_ns(e->list);
+}
+
+bool engine_first(const struct engine *e, int64_t *t_ns, uint64_t *tie)
+{
+    *t_ns = event_list_next_ns(e->list);
+    if (*t_ns == NS_NEVER) {
+        return false;
+    }
+    *tie = e->list->near.items[0].tie;
+    return true;
 }
 
 struct engine_stats engine_stats(const struct engine *e)

@@ -52,11 +52,23 @@ int64_t engine_now(const struct engine *e);
  * engine; `from` is the source. */
 void engine_at(struct entity *from, int64_t t_ns, struct entity *to, uint32_t kind, uint64_t arg);
 
+/* For a world in parts, each with an engine of its own. An event that `from` causes on another
+ * engine takes its key here, and is put there later, at any time before that engine gets to t_ns:
+ * the order is that of one engine (E3). */
+uint64_t engine_tie(struct entity *from);
+void engine_deliver(struct entity *to, int64_t t_ns, uint64_t tie, uint32_t kind, uint64_t arg);
+
+/* Key of the next event; false: there is none. */
+bool engine_first(const struct engine *e, int64_t *t_ns, uint64_t *tie);
+
 /* Handles events up to and including time `until_ns`, at most `max_events` of them. Returns true
  * while events at or before until_ns remain; when it returns false the clock stands at until_ns
  * (until_ns = NS_NEVER runs the list empty: the clock stays at the last event). After memory ran
  * out it handles nothing more and returns false. */
 bool engine_run(struct engine *e, int64_t until_ns, uint64_t max_events);
+
+/* Sets the clock forward to t_ns, at or before the next event. */
+void engine_pass(struct engine *e, int64_t t_ns);
 
 /* Time of the next event, or NS_NEVER. */
 int64_t engine_next(const struct engine *e);

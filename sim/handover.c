@@ -144,9 +144,14 @@ static void handle(struct entity *self, uint32_t kind, uint64_t arg)
 
 /* --- Making ----------------------------------------------------------------------------------- */
 
+/* Signal strength without fading changes only for phones that move. */
 static bool chooses_cells(const struct world *w)
 {
-    return w->air != NULL && w->n_cells > 1 && w->scenario->radio->handover.enabled;
+    const struct scenario_ues *groups = w->scenario->ues.items;
+    bool moves = false;
+    for (size_t i = 0; i < w->scenario->ues.n; i++)
+        moves = moves || groups[i].mobility.index != MOBILITY_STATIC;
+    return moves && w->air != NULL && w->n_cells > 1 && w->scenario->radio->handover.enabled;
 }
 
 bool handover_wanted(const struct world *w)

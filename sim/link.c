@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "sim/parts.h"
 #include "sim/ue.h"
 #include "sim/world.h"
 
@@ -41,6 +42,13 @@ static void link_accept(struct stage *stage, enum stage_index index, uint32_t re
     r->at[index].bytes_held += bytes;
     if (flags == 0)
         return;
+    if (link->parts != NULL) {
+        int64_t held = r->at[index].bytes_held;
+        r->at[index].bytes_held = 0;
+        parts_send(link->parts, link, index, request, held, flags,
+                   link->busy_until_ns + link->delay_ns);
+        return;
+    }
     uint32_t handle = pool_take(&link->chunks);
     if (handle == POOL_NONE) {
         w->sink_error = ERR_MEMORY;

@@ -9,6 +9,8 @@
 #include "base/pool.h"
 #include "sim/stage.h"
 
+struct parts;
+
 struct link {
     struct stage stage;
     double bits_per_ns;
@@ -17,6 +19,11 @@ struct link {
     int64_t header_bytes;  /* on every packet */
     int64_t busy_until_ns;
     struct pool chunks; /* struct link_chunk: on their way */
+    /* In a world in parts (sim/parts.h): the numbers of those at its ends, and the end that hands
+     * on. parts NULL: both ends are here. */
+    struct parts *parts;
+    int from, to;
+    struct entity far;
 };
 
 struct link_config {

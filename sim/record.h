@@ -192,7 +192,7 @@ struct cell_record {
     RECORD_CELL_FIELDS(RECORD_MEMBER)
 };
 
-/* Totals of one server over the whole run. */
+/* Totals of one model of a server over the whole run; memory is the server's. */
 #define RECORD_GPU_FIELDS(X)                                                                       \
     X(TEXT, server, "server", "")                                                                  \
     X(TEXT, gpu, "GPU profile", "")                                                                \
@@ -206,7 +206,17 @@ struct cell_record {
     X(INT, kv_pool_bytes, "KV pool", "bytes")                                                      \
     X(INT, kv_peak_bytes, "highest use of the KV pool", "bytes")                                   \
     X(INT, preemptions, "sequences put back", "")                                                  \
-    X(INT, refused, "requests refused", "")
+    X(INT, refused, "requests refused", "")                                                        \
+    X(INT, cold_loads, "times the model was loaded from disk", "")                                 \
+    X(INT, warm_loads, "times it was loaded from the host's page cache", "")                       \
+    X(INT, load_ns, "time that its loads took", "ns")                                              \
+    X(INT, evictions, "times it left because another model needed the room", "")                   \
+    X(INT, expiries, "times it left because nobody had asked for it", "")                          \
+    X(INT, prefix_hit_tokens, "prompt tokens found in the prefix cache", "tokens")                 \
+    X(INT, dropped_tokens, "computed tokens lost to preemption", "tokens")                         \
+    X(INT, swapped_bytes, "KV copied to the host; as much comes back", "bytes")                    \
+    X(INT, memory_bytes, "what the server's models may fill of a pool's memory", "bytes")          \
+    X(INT, memory_peak_bytes, "most that they have had of it", "bytes")
 
 struct gpu_record {
     RECORD_GPU_FIELDS(RECORD_MEMBER)

@@ -40,8 +40,11 @@ struct request {
     uint32_t server;
     uint32_t flow; /* its TCP connection, when the transport has one */
     int32_t cell;  /* at birth; -1 without a radio */
+    int32_t arm;   /* that its UE chose for it (sched/choice.h) */
     int32_t slice; /* fruit (or branch) index in the slice tree at birth; -1: none */
     uint32_t live_prev, live_next; /* the world's list of requests in flight, by handle */
+    uint32_t home;                 /* of a copy in another part of the world (sim/parts.h): its */
+    int32_t home_part;             /* handle and part at its cell */
 
     /* what is asked */
     int mode;       /* enum request_mode */
@@ -55,8 +58,8 @@ struct request {
     uint32_t first_block, n_blocks; /* prefix blocks in the group's trace */
 
     /* what happened */
-    int status; /* enum request_status */
-    const char *failure;
+    int status;          /* enum request_status */
+    const char *failure; /* known from the refusal on; NULL: none */
     int64_t born;
     struct request_stamps at[STAGE_COUNT];
     int64_t server_start, first_token, last_token;
@@ -64,11 +67,13 @@ struct request {
     int64_t queued_since; /* NS_NEVER while it runs */
     int64_t queue_ns;
     int64_t answered_bytes; /* of the answer, given to the transport */
-    int64_t tokens_out;     /* tokens whose bytes the server has dealt with */
+    int64_t tokens_out;     /* that the server has stamped or sent */
     int64_t preemptions;
     int64_t ul_sched_bytes, ul_sched_prb, ul_blocks;
     double ul_bler;
-    int64_t load_ns; /* model loading that it waited for */
+    double gpu_utilization_pct, gpu_memory_bytes; /* of the server when the last token was made */
+    int64_t load_ns,
+        warm_load_ns; /* model loading that it waited for: from disk, from host memory */
 };
 
 #endif

@@ -11,8 +11,9 @@
 
 #include "sim/request.h"
 
-struct world;
+struct scenario;
 struct scenario_ues;
+struct world;
 
 enum routing { ROUTING_BY_UE, ROUTING_ROUND_ROBIN, ROUTING_LEAST_LOADED, ROUTING_BY_SLICE };
 
@@ -20,6 +21,9 @@ enum routing { ROUTING_BY_UE, ROUTING_ROUND_ROBIN, ROUTING_LEAST_LOADED, ROUTING
 
 /* True when the group's requests go through the router; else each UE has its server. */
 bool router_routes(const struct scenario_ues *group);
+
+/* The turn-th server of those that have the model the group asks for, over and over. */
+uint32_t router_in_turn(const struct scenario *sc, const struct scenario_ues *group, uint64_t turn);
 
 /* Gives a request its server, once; a request that has one keeps it. */
 void router_route(struct world *w, struct request *r);

@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "models/llm.h"
 #include "sched/slice.h"
 #include "sim/scenario_tables.h"
+#include "sim/server_plan.h"
 #include "sim/slice_control.h"
 
 #define DATA_PREFIX  "$WILLMSIM_DATA/"
@@ -309,49 +309,28 @@ static int check_trace(struct checker *c, const struct text *place, const char *
 
 /* --- Who uses whom ---------------------------------------------------------------------------- */
 
-/* Says where in the scenario the name stands that a loader of the models could not use. */
-static int at_place(const struct checker *c, int rc, const struct text *place,
-                    const struct err *inner)
+/* The cards and the profile exist and are right, the precisions are possible and the models fit. */
+static int check_server(struct checker *c, size_t i)
 {
-    return rc == ERR_INPUT ? FAIL_AT(c, place, "%s", inner->text) : err_memory(c->e, "a model");
-}
-
-/* The card and the profile exist and are right, the precision is possible and the model fits. */
-static int check_server(struct checker *c, const struct scenario_server *s, size_t i)
-{
-    struct err inner = {0};
-    struct llm_card card;
-    struct text place = place_of("servers", i, "model");
-    int rc = llm_card_load(NULL, s->model, &c->sc->arena, &card, &inner);
+    int rc = server_models_fill(c->sc, i, &c->sc->arena, c->e);
     if (rc != 0) {
-        return at_place(c, rc, &place, &inner);
+        return rc;
     }
-    const struct gpu_profile *gpu = NULL;
-    place = place_of("servers", i, "gpu");
-    rc = gpu_profile_load(NULL, s->gpu, &c->sc->arena, &gpu, &inner);
-    if (rc != 0) {
-        return at_place(c, rc, &place, &inner);
+    const struct scenario_server *s = (const struct scenario_server *)c->sc->servers.items + i;
+    struct server_plan *plans = arena_array(&c->sc->arena, s->models.n, sizeof *plans);
+    if (plans == NULL) {
+        return err_memory(c->e, "checking a scenario");
     }
-    struct llm_setup setup = {
-        .gpu = gpu,
-        .card = &card,
-        .quant = (enum llm_quant)(s->quant == 0 ? card.default_quant : s->quant - 1),
-        .engine = (enum llm_engine)s->engine,
-        .tensor_parallel = (int)s->tensor_parallel,
-    };
-    struct llm_cost cost;
-    place = place_of("servers", i, NULL);
-    rc = llm_cost_make(&setup, &cost, &inner);
-    return rc == 0 ? 0 : at_place(c, rc, &place, &inner);
+    int64_t memory_bytes;
+    return server_plan_make(c->sc, i, &c->sc->arena, plans, &memory_bytes, c->e);
 }
 
 static int check_servers(struct checker *c)
 {
     const struct scenario *sc = c->sc;
     int rc = collect_ids(c, "servers", &sc->servers, sizeof(struct scenario_server), &c->servers);
-    const struct scenario_server *servers = sc->servers.items;
     for (size_t i = 0; i < sc->servers.n && rc == 0; i++) {
-        rc = check_server(c, &servers[i], i);
+        rc = check_server(c, i);
     }
     return rc;
 }
@@ -393,6 +372,14 @@ static int check_group_slices(const struct checker *c, const struct scenario_ues
         struct text place = place_of("ues", i, "slice");
         return fail_unknown(c, &place, "slice", u->slice, &c->slices);
     }
+    const char *const *arms = u->slice_arms.items;
+    for (size_t k = 0; k < u->slice_arms.n; k++) {
+        if (names_find(&c->slices, arms[k]) < 0) {
+            struct text place = place_of("ues", i, "slice_arms");
+            text_add_index(&place, k);
+            return fail_unknown(c, &place, "slice", arms[k], &c->slices);
+        }
+    }
     const char *const *cycle = u->slice_cycle.items;
     for (size_t k = 0; k < u->slice_cycle.n; k++) {
         if (names_find(&c->slices, cycle[k]) < 0) {
@@ -402,6 +389,38 @@ static int check_group_slices(const struct checker *c, const struct scenario_ues
         }
     }
     return 0;
+}
+
+/* Some server that the group may use has the model it asks for. */
+static int check_group_model(const struct checker *c, const struct scenario_ues *u, size_t i)
+{
+    const struct scenario_server *servers = c->sc->servers.items;
+    struct names known = {0};
+    size_t room = 0;
+    for (size_t k = 0; k < c->sc->servers.n; k++) {
+        if (strcmp(u->server, "*") != 0 && strcmp(u->server, servers[k].id) != 0) {
+            continue;
+        }
+        if (server_model_index(&servers[k], u) >= 0) {
+            return 0;
+        }
+        room += servers[k].models.n;
+    }
+    known.items = arena_array(&c->sc->arena, room, sizeof *known.items);
+    if (known.items == NULL) {
+        return err_memory(c->e, "checking a scenario");
+    }
+    for (size_t k = 0; k < c->sc->servers.n; k++) {
+        const struct scenario_model *models = servers[k].models.items;
+        bool may = strcmp(u->server, "*") == 0 || strcmp(u->server, servers[k].id) == 0;
+        for (size_t m = 0; may && m < servers[k].models.n; m++) {
+            if (names_find(&known, models[m].id) < 0) {
+                known.items[known.n++] = models[m].id;
+            }
+        }
+    }
+    struct text place = place_of("ues", i, "model");
+    return fail_unknown(c, &place, "model on its server", u->model, &known);
 }
 
 static int check_group(struct checker *c, const struct scenario_ues *u, size_t i)
@@ -414,6 +433,7 @@ static int check_group(struct checker *c, const struct scenario_ues *u, size_t i
         struct text place = place_of("ues", i, "server");
         rc = fail_unknown(c, &place, "server", u->server, &c->servers);
     }
+    rc = rc == 0 ? check_group_model(c, u, i) : rc;
     if (rc == 0 && u->traffic.index >= TRAFFIC_TRACE_AZURE) {
         struct text place = place_of("ues", i, "traffic.path");
         rc = check_trace(c, &place, ((const struct traffic_trace *)u->traffic.options)->path);
@@ -466,6 +486,7 @@ static void fill_empty(struct scenario *sc)
     for (size_t i = 0; i < sc->ues.n; i++) {
         groups[i].cell = or_empty(groups[i].cell);
         groups[i].slice = or_empty(groups[i].slice);
+        groups[i].model = or_empty(groups[i].model);
     }
 }
 

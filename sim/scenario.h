@@ -86,10 +86,11 @@ struct scenario_radio {
     int64_t min_grant_prb_dl;
     int64_t harq_processes, harq_rounds;
     double rlc_status_ms;
-    int64_t start_mcs, la_update_frames, la_min_blocks;
+    int64_t start_mcs, la_update_frames, la_min_blocks, la_min_mcs;
     double start_bler, la_lower, la_upper, la_filter;
     double pf_ewma;
-    double ul_power_headroom_db;
+    double ul_power_headroom_db, ul_frequency_error_hz;
+    int ul_evm, ul_receiver;                   /* 1: at the limit; enum nr_receiver */
     int decoder, combining;                    /* enum nr_decoder, enum nr_combining */
     struct json_choice channel;                /* index: enum geometry_kind; word NULL: none */
     struct json_choice channel_ul, channel_dl; /* index: enum channel_kind */
@@ -145,9 +146,23 @@ struct scenario_core {
     int64_t gtpu_header_bytes;
 };
 
+/* A model of a server. */
+struct scenario_model {
+    const char *id;          /* what ues[].model names */
+    const char *model;       /* its card */
+    int quant, kv_precision; /* enum llm_quant + 1 (0: the card's default), enum llm_kv */
+    int64_t kv_tokens;       /* 0: computed */
+    bool loaded;             /* it is in GPU memory at time 0 */
+    double keep_alive_s;     /* negative: for ever */
+};
+
 struct scenario_server {
-    const char *id, *gpu, *model;
-    int quant, engine; /* enum llm_quant + 1 (0: the card's default), enum llm_engine */
+    const char *id, *gpu;
+    const char *model;       /* the short form of a list of one; NULL: there is a list */
+    struct json_list models; /* struct scenario_model; after loading never empty */
+    int quant, engine;       /* enum llm_quant + 1 (0: the card's default), enum llm_engine */
+    int kv_precision;        /* enum llm_kv */
+    double keep_alive_s, host_cache_gib;
     int64_t tensor_parallel;
     double memory_utilization;
     int64_t kv_tokens; /* 0: computed */
@@ -190,8 +205,12 @@ struct scenario_ues {
     const char *slice;            /* "" none */
     struct json_list slice_cycle; /* ids; empty: `slice` stays */
     double slice_cycle_s;
+    struct json_choice slice_choice; /* word NULL: none; index: into choice_policies */
+    struct json_list slice_arms;     /* ids that it chooses among */
+    double slice_target_s;
     const char *server; /* a server's id or "*": any of them, by `routing` */
     int routing;        /* enum routing */
+    const char *model;  /* id of a model of its server; "": the server's first */
     double prepare_ms;
     bool streaming;
     bool native_slicing;         /* false: reaches its slice through the application-layer tunnel */
@@ -214,8 +233,15 @@ struct scenario_waypoint {
     double speed_min_mps, speed_max_mps, pause_s;
 };
 
+/* A value that decides the result and that nobody published. For the reader: the run takes no
+ * notice. */
+struct scenario_assumed {
+    const char *key, *why, *plausible;
+};
+
 struct scenario {
     const char *name, *description;
+    struct json_list assumed; /* struct scenario_assumed */
     int64_t seed;
     double duration_s, drain_s;
     struct scenario_engine engine;

@@ -9,6 +9,9 @@
 #include "sim/scenario_tables.h"
 
 static const char *const decoder_words[] = {"it5", "it20", NULL};
+static const char *const evm_words[] = {"none", "limit", NULL};
+/* In the order of enum nr_receiver. */
+static const char *const receiver_words[] = {"ideal", "oai", NULL};
 static const char *const combining_words[] = {"ir", "chase", NULL};
 /* In the order of enum radio_mode. */
 static const char *const mode_words[] = {"embedded", "separated", NULL};
@@ -110,6 +113,8 @@ static const struct json_field radio_fields[] = {
     F_INT(scenario_radio, la_min_blocks, 0, 100000, "9",
           "MCS rises only after more first transmissions than this. Testbed: 9 "
           "(OpenAirInterface: 3)."),
+    F_INT(scenario_radio, la_min_mcs, 0, 28, "6",
+          "Errors push the MCS down to this and no further. Testbed: 6 (get_mcs_from_bler)."),
     F_NUM(scenario_radio, start_bler, 0, 1, "0.1", "Filtered BLER of a new link. Testbed: 0.1."),
     F_NUM(scenario_radio, la_lower, 0, 1, "0.05",
           "MCS rises by one while the filtered BLER is below. Testbed: 0.05."),
@@ -123,6 +128,21 @@ static const struct json_field radio_fields[] = {
     F_NUM(scenario_radio, ul_power_headroom_db, -50, 100, "59.3",
           "Power headroom of a phone in dB, normalised to one PRB: a grant of n PRB uses 10 "
           "log10(n) of it. Testbed: 59.2 to 59.4 (WiLLM figure 18)."),
+    F_NUM(scenario_radio, ul_frequency_error_hz, 0, 2000, "0",
+          "Carrier frequency error of a phone at the gNB in Hz. The gNB equalises each symbol with "
+          "the DMRS before it, as OpenAirInterface does, so that what the constellation turns "
+          "meanwhile is noise, which the reported SNR does not show. 0: none, or a gNB that "
+          "estimates it. Standard: at most 0.1 ppm (38.101-1 clause 6.4.1), 362 Hz at the "
+          "testbed's 3.62 GHz; what the testbed's phone had is not recorded."),
+    F_WORD(
+        scenario_radio, ul_evm, evm_words, "\"none\"",
+        "Modulation error of the phones' transmitters: none, or limit, what the standard allows "
+        "at most (38.101-1 table 6.4.2.1-1: 17.5 % with QPSK, 12.5 with 16QAM, 8 with 64QAM, 3.5 "
+        "with 256QAM). Noise that the reported SNR does not show."),
+    F_WORD(scenario_radio, ul_receiver, receiver_words, "\"ideal\"",
+           "What the gNB has before its decoder: ideal (it knows the channel) or oai (what "
+           "OpenAirInterface's link simulation needs more than the decoder: 0.9 dB with QPSK, 1.5 "
+           "with 16QAM, 1.2 with 64QAM; docs/models/radio-phy.md)."),
     F_WORD(scenario_radio, decoder, decoder_words, "\"it5\"",
            "LDPC iterations of the receiver. Testbed: 5."),
     F_WORD(scenario_radio, combining, combining_words, "\"ir\"",

@@ -8,6 +8,7 @@
 
 #include "models/llm.h"
 #include "sched/batch.h"
+#include "sched/choice.h"
 #include "sim/scenario.h"
 
 struct text scenario_place(const char *place, const char *key)
@@ -230,18 +231,50 @@ static const struct json_spec core_spec =
 
 /* --- Servers ---------------------------------------------------------------------------------- */
 
+#define KV_PRECISION                                                                               \
+    "Numbers in the KV cache: 16-bit, or 8-bit (vLLM's kv_cache_dtype fp8, Ollama's "              \
+    "OLLAMA_KV_CACHE_TYPE q8_0), which halves its bytes in memory and in each step."
+
 /* llm_quant_words with "default" before them (tests/sim/scenario.c compares). */
 static const char *const quant_words[] = {"default", "f16", "bf16", "fp8",  "w8a8",   "w8a16",
                                           "w4a16",   "awq", "q8_0", "q4_0", "q4_k_m", NULL};
+
+/* enum llm_kv */
+static const char *const kv_words[] = {"16-bit", "8-bit", NULL};
+
+static const struct json_field model_fields[] = {
+    F_STR(scenario_model, id, "null", "Name that ues[].model asks for. Left out: the card's."),
+    F_STR(scenario_model, model, NULL,
+          "Model card, a file of models/cards (`willmsim list models`)."),
+    F_WORD(scenario_model, quant, quant_words, "\"default\"",
+           "Precision of the weights; default: the model card's own."),
+    F_WORD(scenario_model, kv_precision, kv_words, "\"16-bit\"", KV_PRECISION),
+    F_INT(scenario_model, kv_tokens, 0, 1e9, "0",
+          "Tokens of the model's KV pool; 0: for parallel-slots 4096 a slot (Ollama's default "
+          "OLLAMA_CONTEXT_LENGTH), else an equal part of what the memory leaves beside all models "
+          "of the server."),
+    F_BOOL(scenario_model, loaded, "false",
+           "The model is in GPU memory at time 0; otherwise it is loaded when it is first asked "
+           "for, as Ollama does."),
+    F_NUM(scenario_model, keep_alive_s, -1, 1e6, "300",
+          "Seconds without a request after which the model leaves the memory; 0: at once; -1: "
+          "never. Ollama's default OLLAMA_KEEP_ALIVE: 5 minutes."),
+    F_END};
+static const struct json_spec model_spec = SPEC("server_model", scenario_model, model_fields, NULL,
+                                                "A model of a server that has several.");
 
 static const struct json_field server_fields[] = {
     F_STR(scenario_server, id, NULL, "Name of the server; no other server has it."),
     F_STR(scenario_server, gpu, NULL,
           "GPU profile, a file of bench/profiles (`willmsim list gpus`)."),
-    F_STR(scenario_server, model, NULL,
-          "Model card, a file of models/cards (`willmsim list models`)."),
+    F_STR(scenario_server, model, "null",
+          "Model card, a file of models/cards (`willmsim list models`). Or `models`."),
+    FIELD(scenario_server, models, JSON_LIST, .max = 64, .spec = &model_spec, .def = "[]",
+          .doc = "Several models that share the GPU and its memory, instead of `model`: each is "
+                 "loaded when it is asked for, and leaves when another needs the room."),
     F_WORD(scenario_server, quant, quant_words, "\"default\"",
            "Precision of the weights; default: the model card's own."),
+    F_WORD(scenario_server, kv_precision, kv_words, "\"16-bit\"", KV_PRECISION),
     F_WORD(scenario_server, engine, llm_engine_words, "\"vllm\"",
            "Serving engine: how much of the hardware it reaches. Testbed: ollama."),
     F_INT(scenario_server, tensor_parallel, 1, 64, "1",
@@ -255,6 +288,12 @@ static const struct json_field server_fields[] = {
     F_BOOL(scenario_server, loaded, "true",
            "The model is in GPU memory at time 0; otherwise the first request waits for it. "
            "Assumed: a warm server (Ollama keeps a model for 5 minutes)."),
+    F_NUM(scenario_server, keep_alive_s, -1, 1e6, "-1",
+          "Seconds without a request after which the model leaves the memory; -1: never. Assumed: "
+          "a server with one model keeps it (vLLM); Ollama's default is 300."),
+    F_NUM(scenario_server, host_cache_gib, 0, 1e6, "32",
+          "Host memory that holds files of models that were read, in GiB: one that is still there "
+          "is loaded over the host link, else from disk. Assumed: half of a host with 64 GiB."),
     F_NUM(scenario_server, request_overhead_ms, 0, 100000, "5",
           "Work of the host per request in ms: HTTP, JSON, base64, tokens. Assumed."),
     F_NUM(scenario_server, swap_space_gib, 0, 1e6, "4",
@@ -269,8 +308,8 @@ static const struct json_field server_fields[] = {
     F_CHOICE(scenario_server, batching, batch_policy_variants, "kind", "{\"kind\": \"continuous\"}",
              "Which requests the GPU works on together. Testbed: parallel-slots (Ollama)."),
     F_END};
-static const struct json_spec server_spec =
-    SPEC("server", scenario_server, server_fields, NULL, "A GPU server that runs one model.");
+static const struct json_spec server_spec = SPEC("server", scenario_server, server_fields, NULL,
+                                                 "A GPU server, with one model or several.");
 
 /* --- UE groups -------------------------------------------------------------------------------- */
 
@@ -290,12 +329,22 @@ static const struct json_field ues_fields[] = {
                  "appendix F.3.2: 1221, 1222, 1223."),
     F_POS(scenario_ues, slice_cycle_s, 0, 1e6, "30",
           "Seconds in each slice of the cycle. WiLLM appendix F.3.2: 30."),
+    F_CHOICE(scenario_ues, slice_choice, choice_policy_variants, "kind", "null",
+             "Each phone learns which slice to ask for, instead of `slice` and `slice_cycle` "
+             "(WiLLM 6.3). Left out: it does not."),
+    FIELD(scenario_ues, slice_arms, JSON_STRS, .def = "[]",
+          .doc = "Slices that slice_choice chooses among, at least two."),
+    F_POS(scenario_ues, slice_target_s, 0, 1e6, "2",
+          "Latency that slice_choice wants to stay at, in s. WiLLM 6.2: 2."),
     F_STR(scenario_ues, server, NULL, "Server that answers, or \"*\": any, by `routing`."),
     F_WORD(scenario_ues, routing, routing_words, "\"by-ue\"",
            "How \"*\" chooses: by-ue (each phone has its server, phones in turn), round-robin "
            "(requests in turn), least-loaded (the fewest requests in hand when a request reaches "
            "the servers) or by-slice (the same, among the servers whose `slices` name the "
            "request's)."),
+    F_STR(scenario_ues, model, "null",
+          "Model that the requests ask for, an id of servers[].models; \"*\" chooses among the "
+          "servers that have it. Left out: the server's first."),
     F_NUM(scenario_ues, prepare_ms, 0, 100000, "10",
           "From the decision to ask to the request in the phone's radio buffer, in ms. Assumed: "
           "capture, JPEG and base64 on a single-board computer."),
@@ -322,6 +371,16 @@ static int ues_check(const void *object, const char *file, const char *place, st
     if (u->slice != NULL && u->slice_cycle.n > 0) {
         return FAIL_KEY("slice_cycle", "stands beside `slice`; keep one of the two");
     }
+    bool learns = u->slice_choice.word != NULL;
+    if (learns && (u->slice != NULL || u->slice_cycle.n > 0)) {
+        return FAIL_KEY("slice_choice", "stands beside `slice` or `slice_cycle`; keep one");
+    }
+    if (learns ? u->slice_arms.n < 2 : u->slice_arms.n > 0) {
+        return FAIL_KEY("slice_arms", "%s",
+                        learns ? "has fewer than two slices; name those that "
+                                 "slice_choice chooses among"
+                               : "has no slice_choice beside it; add one");
+    }
     const double *detach_s = u->detach_at_s.items;
     for (size_t i = 1; i < u->detach_at_s.n; i++) {
         if (detach_s[i] <= detach_s[i - 1] + u->detach_gap_s) {
@@ -338,11 +397,22 @@ static const struct json_spec ues_spec =
 
 /* --- The scenario ----------------------------------------------------------------------------- */
 
+static const struct json_field assumed_fields[] = {
+    F_STR(scenario_assumed, key, NULL, "The key, as --set takes it: ues.0.traffic.word_counts."),
+    F_STR(scenario_assumed, why, NULL, "Why this value."),
+    F_STR(scenario_assumed, plausible, "null", "What else it may have been."), F_END};
+static const struct json_spec assumed_spec =
+    SPEC("assumed", scenario_assumed, assumed_fields, NULL,
+         "A value that decides the result and that nobody published. For the reader: the run takes "
+         "no notice of it.");
+
 static const struct json_field scenario_fields[] = {
     F_STR(scenario, name, NULL,
           "Name of the scenario: letters, digits, '-', '_' and '.'; the results are stored under "
           "it."),
     F_STR(scenario, description, "null", "What it shows, and what it assumes."),
+    FIELD(scenario, assumed, JSON_LIST, .max = 1000, .spec = &assumed_spec, .def = "[]",
+          .doc = "Which of its values are assumed, and why."),
     F_INT(scenario, seed, 0, 9007199254740991.0, "1", "Seed of all random draws."),
     F_POS(scenario, duration_s, 0, 1e6, NULL, "Seconds in which requests are born."),
     F_NUM(scenario, drain_s, 0, 1e6, "60",

@@ -3,7 +3,9 @@
 
 #include <math.h>
 
+#include "base/draw.h"
 #include "base/units.h"
+#include "sched/choice.h"
 #include "sim/router.h"
 #include "sim/world.h"
 
@@ -14,6 +16,20 @@ static void ask_next(struct ue *ue)
     int64_t t = source_next(ue);
     if (t != NS_NEVER && t < ue->stage.world->end_ns)
         engine_at(&ue->stage.entity, t, &ue->stage.entity, UE_ASK, 0);
+}
+
+/* The slice for the request that is asked now. */
+static void choose_slice(struct ue *ue)
+{
+    const struct world *w = ue->stage.world;
+    const struct world_group *g = &w->groups[ue->group_index];
+    if (g->choice == NULL)
+        return;
+    struct draw d;
+    draw_at(&d, w->seed, DRAW_LEARNER, ue->index, ue->asked);
+    ue->arm = g->arm >= 0 ? g->arm
+                          : g->choice->choose(ue->group->slice_choice.options, ue->learnt,
+                                              g->n_arms, ue->asked, &d);
 }
 
 static void ask(struct ue *ue)
@@ -29,7 +45,9 @@ static void ask(struct ue *ue)
     r->id = (uint64_t)ue->index << 32 | ue->asked;
     r->ue = ue->index;
     r->cell = ue->cell;
-    r->slice = world_slice_at(w, ue->group, now);
+    choose_slice(ue);
+    r->arm = ue->arm;
+    r->slice = world_slice_of(w, ue, now);
     r->server = router_routes(ue->group) ? ROUTER_LATER : ue->server;
     source_fill(ue, r);
     r->at[STAGE_UE_TX].first_in = now;
@@ -83,7 +101,7 @@ static void ue_accept(struct stage *stage, enum stage_index index, uint32_t requ
         return;
     r->at[index].out = world_now(w);
     r->at[index].bytes_out = r->at[index].bytes_in;
-    world_request_done(w, request, NULL);
+    world_request_done(w, request, r->failure);
 }
 
 void ue_init(struct ue *ue, struct world *w, uint32_t entity_id)
@@ -101,7 +119,11 @@ void ue_start(struct ue *ue)
 
 void ue_request_done(struct ue *ue, const struct request *r)
 {
-    (void)r;
+    if (ue->learnt != NULL)
+        choice_learn(&ue->learnt[r->arm],
+                     r->status == REQUEST_COMPLETED
+                         ? choice_reward(s_of_ns(r->done - r->born), ue->group->slice_target_s)
+                         : 0.0);
     ue->in_flight--;
     if (source_blocks(ue))
         ask_next(ue);

@@ -20,6 +20,9 @@ struct ue {
     int64_t last_asked_ns;
     int64_t next_arrival_ns; /* open-loop traffic */
     int64_t trace_next;      /* item of the group's trace */
+    /* online slice choice (sched/choice.h) */
+    struct choice_arm *learnt; /* by arm; NULL: the group does not learn */
+    int arm;                   /* chosen last */
 };
 
 void ue_init(struct ue *ue, struct world *w, uint32_t entity_id);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "sched/choice.h"
 #include "sim/air.h"
 #include "sim/cell.h"
 #include "sim/handover.h"
@@ -30,6 +31,14 @@ uint32_t world_request_born(struct world *w)
     r->ul_bler = NAN;
     for (int i = 0; i < STAGE_COUNT; i++)
         r->at[i].first_in = r->at[i].last_in = r->at[i].out = NS_NEVER;
+    world_request_list(w, handle);
+    w->arrived++;
+    return handle;
+}
+
+void world_request_list(struct world *w, uint32_t handle)
+{
+    struct request *r = world_request(w, handle);
     r->live_prev = w->live_tail;
     r->live_next = POOL_NONE;
     if (w->live_tail != POOL_NONE)
@@ -37,8 +46,19 @@ uint32_t world_request_born(struct world *w)
     else
         w->live_head = handle;
     w->live_tail = handle;
-    w->arrived++;
-    return handle;
+}
+
+void world_request_unlist(struct world *w, uint32_t handle)
+{
+    const struct request *r = world_request(w, handle);
+    if (r->live_prev != POOL_NONE)
+        world_request(w, r->live_prev)->live_next = r->live_next;
+    else
+        w->live_head = r->live_next;
+    if (r->live_next != POOL_NONE)
+        world_request(w, r->live_next)->live_prev = r->live_prev;
+    else
+        w->live_tail = r->live_prev;
 }
 
 void world_request_done(struct world *w, uint32_t handle, const char *failure)
@@ -52,14 +72,7 @@ void world_request_done(struct world *w, uint32_t handle, const char *failure)
     else
         w->failed++;
     world_request_rows(w, r);
-    if (r->live_prev != POOL_NONE)
-        world_request(w, r->live_prev)->live_next = r->live_next;
-    else
-        w->live_head = r->live_next;
-    if (r->live_next != POOL_NONE)
-        world_request(w, r->live_next)->live_prev = r->live_prev;
-    else
-        w->live_tail = r->live_prev;
+    world_request_unlist(w, handle);
     ue_request_done(w->ues[r->ue], r);
     if (w->tcp == NULL || tcp_close(w->tcp, handle))
         pool_give(&w->requests, handle);
@@ -87,6 +100,7 @@ static void write_request(struct world *w, const struct request *r, const char *
     static const char *const status[] = {"in_flight", "completed", "failed"};
     const struct ue *ue = w->ues[r->ue];
     const struct server *server = r->server != ROUTER_LATER ? w->servers[r->server] : NULL;
+    const struct server_model *model = server != NULL ? server_model_of(server, ue->group) : NULL;
     const struct request_stamps *at = r->at;
     struct request_record row = {.request_id = (int64_t)r->id,
                                  .ue_id = r->ue,
@@ -94,8 +108,8 @@ static void write_request(struct world *w, const struct request *r, const char *
                                  .cell = r->cell >= 0 ? w->cells[r->cell]->id : NULL,
                                  .slice_id = r->slice >= 0 ? w->slices.slices[r->slice].id : NULL,
                                  .server = server != NULL ? server->id : NULL,
-                                 .llm_model = server != NULL ? server->card.name : NULL,
-                                 .llm_parameters = server != NULL ? server->card.parameters : NAN,
+                                 .llm_model = model != NULL ? model->id : NULL,
+                                 .llm_parameters = model != NULL ? model->card.parameters : NAN,
                                  .mode = r->mode == MODE_IMAGE ? "image_request" : "text_request",
                                  .resolution = resolution,
                                  .tx_image = tx,
@@ -154,7 +168,7 @@ static void write_ue(struct world *w, const struct request *r, const char *tx, c
         .rx_image_resolution = rx,
         .expected_word_count = r->expected_words > 0 ? r->expected_words : RECORD_NO_INT,
         .actual_word_count = r->actual_words > 0 ? r->actual_words : RECORD_NO_INT,
-        .llm_model = server->card.name,
+        .llm_model = server_model_of(server, ue->group)->id,
         .request_mode = r->mode == MODE_IMAGE ? "image_request" : "text_request",
         .upload_periodicity_ms =
             ue->group->traffic.index == TRAFFIC_WILLM_CLIENT
@@ -181,12 +195,12 @@ static void write_server(struct world *w, const struct request *r)
         .input_tokens = r->input_tokens,
         .output_tokens = r->output_tokens,
         .cold_start_time_ms = ms_of_ns(r->load_ns),
-        .warm_start_time_ms = 0.0,
+        .warm_start_time_ms = ms_of_ns(r->warm_load_ns),
         .bleu_score = NAN,
         .rouge_score = NAN,
         .semantic_score = NAN,
-        .gpu_utilization_pct = server_utilization_pct(server),
-        .vram_usage_mib = server_memory_bytes(server) / (1024.0 * 1024.0)};
+        .gpu_utilization_pct = r->gpu_utilization_pct,
+        .vram_usage_mib = r->gpu_memory_bytes / (1024.0 * 1024.0)};
     note(w, w->sink->server(w->sink->self, &row));
 }
 
@@ -222,10 +236,11 @@ void world_request_rows(struct world *w, const struct request *r)
         write_server(w, r);
 }
 
-int world_slice_at(const struct world *w, const struct scenario_ues *group, int64_t t_ns)
+int world_slice_of(const struct world *w, const struct ue *ue, int64_t t_ns)
 {
-    const struct world_group *g =
-        &w->groups[group - (const struct scenario_ues *)w->scenario->ues.items];
+    const struct world_group *g = &w->groups[ue->group_index];
+    if (g->choice != NULL)
+        return g->arms[ue->arm];
     if (g->n_cycle == 0)
         return g->slice;
     return g->cycle[t_ns / g->cycle_ns % g->n_cycle];
@@ -243,6 +258,26 @@ static int make_slices(struct world *w, struct err *e)
                               : slice_control_init(w->control, w, e);
 }
 
+/* What the phones of a group choose among, if they do. */
+static int make_choice(struct world *w, size_t index, struct err *e)
+{
+    const struct scenario_ues *group =
+        &((const struct scenario_ues *)w->scenario->ues.items)[index];
+    struct world_group *g = &w->groups[index];
+    const char *const *ids = group->slice_arms.items;
+    if (group->slice_choice.word == NULL)
+        return 0;
+    g->choice = choice_policies[group->slice_choice.index];
+    g->arm = w->forced_arms != NULL ? w->forced_arms[index] : -1;
+    g->n_arms = (int)group->slice_arms.n;
+    g->arms = arena_array(&w->arena, group->slice_arms.n, sizeof *g->arms);
+    if (g->arms == NULL)
+        return err_memory(e, "the slices that phones choose among");
+    for (int k = 0; k < g->n_arms; k++)
+        g->arms[k] = scenario_slice_index(w->scenario, ids[k]);
+    return 0;
+}
+
 static int make_groups(struct world *w, struct err *e)
 {
     const struct scenario *sc = w->scenario;
@@ -254,6 +289,9 @@ static int make_groups(struct world *w, struct err *e)
         struct world_group *g = &w->groups[i];
         const char *const *ids = groups[i].slice_cycle.items;
         g->slice = scenario_slice_index(sc, groups[i].slice);
+        int rc = make_choice(w, i, e);
+        if (rc != 0)
+            return rc;
         g->n_cycle = (int64_t)groups[i].slice_cycle.n;
         g->cycle_ns = ns_of_s(groups[i].slice_cycle_s);
         if (g->n_cycle == 0)
@@ -306,12 +344,17 @@ static int make_ues(struct world *w, uint32_t *next_id, struct err *e)
             ue->group_index = (uint32_t)i;
             ue->member = k;
             ue->group = &groups[i];
+            if (w->groups[i].choice != NULL) {
+                ue->learnt = arena_array(&w->arena, groups[i].slice_arms.n, sizeof *ue->learnt);
+                if (ue->learnt == NULL)
+                    return err_memory(e, "what phones learn");
+            }
             ue->cell = -1;
             if (!groups[i].native_slicing && sc->transport != NULL)
                 ue->tunnel_bytes = sc->transport->tunnel_header_bytes;
             if (sc->radio != NULL)
                 ue->cell = any_cell ? (int)(k % sc->cells.n) : index_of_cell(sc, groups[i].cell);
-            ue->server = any_server ? (uint32_t)(k % sc->servers.n)
+            ue->server = any_server ? router_in_turn(sc, &groups[i], k)
                                     : (uint32_t)index_of_server(sc, groups[i].server);
             ue_init(ue, w, (*next_id)++);
         }
@@ -467,6 +510,7 @@ int world_make(struct world *w, const struct scenario *sc, const struct run_opti
     w->seed = options->seed;
     w->sink = options->sink;
     w->traces = options->traces;
+    w->forced_arms = options->arms;
     w->live_head = w->live_tail = POOL_NONE;
     w->end_ns = ns_of_s(sc->duration_s);
     w->engine = engine_new(1024);

@@ -28,6 +28,10 @@ struct world_group {
     int slice;  /* -1: none */
     int *cycle; /* slices taken in turn */
     int64_t n_cycle, cycle_ns;
+    const struct choice_policy *choice; /* NULL: its phones do not learn */
+    int *arms;                          /* slices that it chooses among */
+    int n_arms;
+    int arm; /* of the whole run (run_options.arms), -1: as the policy says */
 };
 
 struct world {
@@ -36,7 +40,8 @@ struct world {
     struct engine *engine;
     const struct record_sink *sink; /* NULL: no rows */
     const struct trace *traces;
-    int sink_error; /* first error of the sink; the run stops */
+    const int *forced_arms; /* run_options.arms */
+    int sink_error;         /* first error of the sink; the run stops */
 
     struct pool requests; /* struct request */
     uint32_t live_head;   /* requests in flight, oldest first */
@@ -85,6 +90,10 @@ static inline int64_t world_now(const struct world *w)
 /* A zeroed request in flight, born now; POOL_NONE when memory ran out. */
 uint32_t world_request_born(struct world *w);
 
+/* The world's list of requests in flight: to its end, and out of it. */
+void world_request_list(struct world *w, uint32_t handle);
+void world_request_unlist(struct world *w, uint32_t handle);
+
 /* Ends a request: writes its rows, tells its UE (ue_request_done), frees it. `failure` NULL means
  * completed. */
 void world_request_done(struct world *w, uint32_t handle, const char *failure);
@@ -92,7 +101,8 @@ void world_request_done(struct world *w, uint32_t handle, const char *failure);
 /* Writes the rows of a request as it stands (in flight at the end of the run). */
 void world_request_rows(struct world *w, const struct request *r);
 
-/* Slice of a UE group at a time: its own or the one its cycle stands at; -1: none. */
-int world_slice_at(const struct world *w, const struct scenario_ues *group, int64_t t_ns);
+/* Slice of a UE at a time: its group's, the one its cycle stands at, or the one that it has chosen
+ * last; -1: none. */
+int world_slice_of(const struct world *w, const struct ue *ue, int64_t t_ns);
 
 #endif

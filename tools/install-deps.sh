@@ -1,15 +1,16 @@
 #!/bin/sh
 # Installs the Debian packages that a job needs and this machine lacks. Asks nothing.
-# usage: install-deps.sh [build] [test] [lint] [bench]
+# usage: install-deps.sh [build] [figures] [test] [lint] [bench]
 set -u
 want=
 for job in "$@"; do
     case $job in
     build) want="$want pkg-config gcc libgsl-dev libcjson-dev libsqlite3-dev libcsv-dev nettle-dev libnlopt-dev libopenblas-dev" ;;
+    figures) want="$want gnuplot-nox" ;;
     test)  want="$want libcmocka-dev sqlite3 jq" ;;
     lint)  want="$want clang-format clang-tidy cppcheck libomp-dev" ;;
     bench) want="$want python3-simpy3" ;;
-    *) echo "willmsim: install-deps.sh: unknown job '$job'; use build, test, lint or bench" >&2; exit 2 ;;
+    *) echo "willmsim: install-deps.sh: unknown job '$job'; use build, figures, test, lint or bench" >&2; exit 2 ;;
     esac
 done
 missing=

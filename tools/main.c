@@ -21,6 +21,8 @@ static const struct verb verbs[] = {
     {"schema", verb_schema, "print what a scenario file may hold"},
     {"export", verb_export, "print a table of a result file"},
     {"metrics", verb_metrics, "print LAREI, LSEQ, shares and percentiles of a result file"},
+    {"figures", verb_figures, "draw the papers' figures from a result file"},
+    {"validate", verb_validate, "compare a result file with published numbers or another file"},
     {"estimate", verb_estimate, "time and memory of one inference operating point"},
     {"calibrate", verb_calibrate, "measure this machine's processor, fit a profile"},
     {"phy", verb_phy, "numbers of the radio model"},

@@ -13,10 +13,13 @@
 #include "base/arena.h"
 #include "base/data_dir.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "models/llm.h"
 #include "sched/batch.h"
+#include "sched/choice.h"
 #include "sched/radio.h"
 #include "tools/call.h"
+#include "tools/figures.h"
 #include "tools/verbs.h"
 
 /* Prints entries either as aligned lines or as the objects of one JSON list. */
@@ -62,6 +65,10 @@ static int list_policies(struct listing *l, struct err *e)
     listing_heading(l, "servers[].batching");
     for (const struct json_variant *v = batch_policy_variants; v->word != NULL; v++) {
         listing_add(l, "batching", v->word, v->doc);
+    }
+    listing_heading(l, "ues[].slice_choice");
+    for (const struct json_variant *v = choice_policy_variants; v->word != NULL; v++) {
+        listing_add(l, "slice_choice", v->word, v->doc);
     }
     return 0;
 }
@@ -205,12 +212,14 @@ static int list_scenarios(struct listing *l, struct err *e)
     return list_files(l, "scenarios", describe_scenario, e);
 }
 
-/* This version draws none: an empty list, and the reason where a person sees it. */
 static int list_figures(struct listing *l, struct err *e)
 {
     (void)e;
-    if (!l->json) {
-        fprintf(stderr, "willmsim: this version draws no figures\n");
+    l->width = 4;
+    for (int i = 0; i < figures_n; i++) {
+        struct text doc = {0};
+        text_add(&doc, "%s; needs %s", figures[i].title, figures[i].needs);
+        listing_add(l, NULL, figures[i].word, doc.chars);
     }
     return 0;
 }

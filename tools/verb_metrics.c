@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/json.h"
 #include "datasets/bursts.h"
@@ -14,7 +15,8 @@
 #include "tools/verbs.h"
 
 struct metrics_call {
-    enum summary_by by;
+    enum summary_by by[SUMMARY_KEYS_MAX];
+    size_t n_by;
     struct summary_options options;
     bool json, bursts;
 };
@@ -25,13 +27,14 @@ static const char *const error_words[] = {"ue", "slice"};     /* enum summary_er
 
 static void print_help(void)
 {
-    printf("usage: willmsim metrics DB [--by slice|model|scenario|resolution] [--json]\n"
+    printf("usage: willmsim metrics DB [--by slice|model|scenario|resolution|mode[,...]] [--json]\n"
            "                        [--log e|2|10] [--resources bytes|prb] [--err ue|slice]\n"
            "                        [--omega X] [--delta X]\n"
            "       willmsim metrics DB --bursts [--by slice] [--json]\n"
            "Prints LAREI and LSEQ, latency shares and percentiles of completed requests, over\n"
            "measured and simulated tables alike. The definition used stands in the output.\n"
-           "  --by KEY     a group per value of the key (default: all requests together)\n"
+           "  --by KEY     a group per value of the key (default: all requests together); several\n"
+           "               keys with commas, as slice,resolution: a group per combination\n"
            "  --json       one JSON object\n"
            "  --log B      base of LAREI's logarithm (default e)\n"
            "  --resources  what a request used: scheduled uplink bytes (default) or PRB x slots\n"
@@ -52,6 +55,36 @@ static int read_weight(const char *verb, const char *option, double *out)
     return 0;
 }
 
+/* Keys with commas between them, none twice. Returns 0, or 2 with the line printed. */
+static int read_keys(const char *verb, const char *text, struct metrics_call *call)
+{
+    int known = 0;
+    while (summary_by_words[known] != NULL) {
+        known++;
+    }
+    call->n_by = 0;
+    for (const char *at = text;; at++) {
+        char word[64];
+        size_t length = strcspn(at, ",");
+        snprintf(word, sizeof word, "%.*s", length < sizeof word ? (int)length : 63, at);
+        int found = call_word(verb, "--by", word, summary_by_words, known);
+        if (found < 0) {
+            return 2;
+        }
+        enum summary_by by = (enum summary_by)(found + SUMMARY_BY_SLICE);
+        for (size_t i = 0; i < call->n_by; i++) {
+            if (call->by[i] == by) {
+                return call_wrong(verb, "--by names '%s' twice; name a key once", word);
+            }
+        }
+        call->by[call->n_by++] = by;
+        at += length;
+        if (*at == '\0') {
+            return 0;
+        }
+    }
+}
+
 /* Returns -1 to go on, else the exit status. */
 static int read_call(int argc, char **argv, struct metrics_call *call)
 {
@@ -65,17 +98,14 @@ static int read_call(int argc, char **argv, struct metrics_call *call)
                                             {"delta", required_argument, NULL, 'd'},
                                             {"bursts", no_argument, NULL, 'B'},
                                             {0}};
-    int n_by = 0;
-    while (summary_by_words[n_by] != NULL) {
-        n_by++;
-    }
     int option = 0;
     while ((option = call_option(argc, argv, options)) != CALL_END) {
         int word = 0;
         switch (option) {
         case 'b':
-            word = call_word(argv[0], "--by", optarg, summary_by_words, n_by);
-            call->by = (enum summary_by)(word + SUMMARY_BY_SLICE);
+            if (read_keys(argv[0], optarg, call) != 0) {
+                return 2;
+            }
             break;
         case 'l':
             word = call_word(argv[0], "--log", optarg, log_words, 3);
@@ -118,7 +148,8 @@ static int read_call(int argc, char **argv, struct metrics_call *call)
     if (optind != argc - 1) {
         return call_wrong(argv[0], "it takes one result file; write 'willmsim metrics DB'");
     }
-    if (call->bursts && call->by != SUMMARY_BY_ALL && call->by != SUMMARY_BY_SLICE) {
+    if (call->bursts &&
+        (call->n_by > 1 || (call->by[0] != SUMMARY_BY_ALL && call->by[0] != SUMMARY_BY_SLICE))) {
         return call_wrong(argv[0], "--bursts goes by UE, or with --by slice by UE and slice");
     }
     return -1;
@@ -211,7 +242,7 @@ static int show_bursts(const char *path, const struct metrics_call *call)
     struct err e = {0};
     int rc = store_open(path, STORE_READ, &store, &e);
     if (rc == 0) {
-        rc = bursts_of_store(store, call->by == SUMMARY_BY_SLICE, &options, &table, &e);
+        rc = bursts_of_store(store, call->by[0] == SUMMARY_BY_SLICE, &options, &table, &e);
         store_close(store, NULL);
     }
     if (rc == 0) {
@@ -228,7 +259,7 @@ static int show_bursts(const char *path, const struct metrics_call *call)
 
 int verb_metrics(int argc, char **argv)
 {
-    struct metrics_call call = {.by = SUMMARY_BY_ALL, .options = summary_defaults()};
+    struct metrics_call call = {.by = {SUMMARY_BY_ALL}, .n_by = 1, .options = summary_defaults()};
     int status = read_call(argc, argv, &call);
     if (status >= 0) {
         return status;
@@ -241,7 +272,7 @@ int verb_metrics(int argc, char **argv)
     struct err e = {0};
     int rc = store_open(argv[optind], STORE_READ, &store, &e);
     if (rc == 0) {
-        rc = summary_by(store, call.by, &call.options, &groups, &e);
+        rc = summary_by_keys(store, call.by, call.n_by, &call.options, &groups, &e);
         store_close(store, NULL);
     }
     if (rc != 0) {

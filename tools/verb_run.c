@@ -4,6 +4,7 @@
  * traces and world first, then the place of the results, then the store. */
 #include <errno.h>
 #include <limits.h>
+#include <omp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -206,6 +207,7 @@ static int run_into(struct store *store, const struct load *load, bool quiet,
         .progress = progress.shown ? progress_step : NULL,
         .progress_self = &progress,
         .stop = &stop_requested,
+        .threads = omp_get_max_threads(),
     };
     int64_t start_ns = wall_ns();
     rc = run_scenario(&load->scenario, &options, result, e);

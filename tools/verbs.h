@@ -8,6 +8,8 @@ int verb_check(int argc, char **argv);
 int verb_list(int argc, char **argv);
 int verb_export(int argc, char **argv);
 int verb_metrics(int argc, char **argv);
+int verb_figures(int argc, char **argv);
+int verb_validate(int argc, char **argv);
 int verb_schema(int argc, char **argv);
 int verb_slice(int argc, char **argv);
 int verb_phy(int argc, char **argv);

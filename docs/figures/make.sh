@@ -1,7 +1,8 @@
 #!/bin/sh
-# Makes the pictures of README.md and docs/validation.md again, from real runs:
-#   ul-thr.svg    UL_THR over 20 s, recorded by the testbed (WiLLM figure 19) and simulated
-#   latency.svg   where the time of a request goes, by the size of its picture
+# Makes the pictures of README.md, docs/validation.md and docs/figures.md again, from real runs:
+#   ul-thr.svg                   UL_THR over 20 s, recorded by the testbed (WiLLM figure 19) and
+#                                simulated
+#   figure-6.svg, figure-19.svg  as `willmsim figures` draws them
 # usage, in the root of the checkout, after `make`: sh docs/figures/make.sh
 # Needs gnuplot and the sqlite3 shell; for the recorded line also the shared measurements
 # ($WILLMSIM_DATA, default ../shared/data), without which ul-thr.svg is left as it is.
@@ -63,26 +64,16 @@ PLOT
     echo "$out/ul-thr.svg"
 fi
 
-"$BUILD/willmsim" run scenarios/smart-glasses-uplink.json --out "$work/uplink.sqlite" --quiet \
-    >"$work/log"
-sqlite3 -separator ' ' "$work/uplink.sqlite" \
-    "SELECT resolution, avg(server_in_ns - born_ns) / 1e6, avg(last_token_ns - server_in_ns) / 1e6,
-            avg(done_ns - last_token_ns) / 1e6
-     FROM requests WHERE status = 'completed' GROUP BY resolution ORDER BY resolution" \
-    >"$work/latency.dat"
-gnuplot <<PLOT
-$(echo "$terminal" | sed 's/SIZE/300/')
-set output "$out/latency.svg"
-set style data histogram
-set style histogram rowstacked
-set style fill solid 0.9 noborder
-set boxwidth 0.6
-set ylabel "mean latency, ms"
-set xlabel "size of the picture, R1 the smallest"
-set yrange [0:*]
-set key outside top center horizontal
-plot "$work/latency.dat" using 2:xtic(1) lc rgb "#d1495b" title "uplink", \
-     "" using 3 lc rgb "#1b6ca8" title "inference", \
-     "" using 4 lc rgb "#edae49" title "downlink"
-PLOT
-echo "$out/latency.svg"
+run() { # scenario
+    "$BUILD/willmsim" run "scenarios/$1.json" --out "$work/$1.sqlite" --quiet >"$work/log"
+}
+figure() { # number, scenario, options
+    number=$1 scenario=$2
+    shift 2
+    "$BUILD/willmsim" figures "$work/$scenario.sqlite" --fig "$number" --out "$out" "$@"
+}
+run smart-glasses-uplink
+figure 6 smart-glasses-uplink
+run slices-30-60-90
+run fig19-normal
+figure 19 slices-30-60-90 --normal "$work/fig19-normal.sqlite"

@@ -62,9 +62,12 @@ static void test_csv_bytes(void **state)
     assert_string_equal(text,
                         "run_id,server,gpu,llm_model,busy_ns,span_ns,steps,batch_sum,"
                         "prefill_tokens,decode_tokens,kv_pool_bytes,kv_peak_bytes,"
-                        "preemptions,refused\n"
-                        "1,\"a\nb\",,,0,0,0,0,0,0,,0,0,9\n"
-                        "1,\"b, \"\"two\"\"\",h200,,-9223372036854775807,0,0,0,0,0,0,0,0,0\n");
+                        "preemptions,refused,cold_loads,warm_loads,load_ns,evictions,expiries,"
+                        "prefix_hit_tokens,dropped_tokens,swapped_bytes,memory_bytes,"
+                        "memory_peak_bytes\n"
+                        "1,\"a\nb\",,,0,0,0,0,0,0,,0,0,9,0,0,0,0,0,0,0,0,0,0\n"
+                        "1,\"b, \"\"two\"\"\",h200,,-9223372036854775807,0,0,0,0,0,0,0,0,0,"
+                        "0,0,0,0,0,0,0,0,0,0\n");
     free(text);
     assert_int_equal(result.rows, 2);
     assert_int_equal(result.incomplete_runs, 1);

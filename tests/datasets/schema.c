@@ -123,7 +123,8 @@ static void test_columns_fit_records(void **state)
     assert_int_equal(ran->columns[ran->n_columns - 1].offset,
                      offsetof(struct ran_record, slice_id));
     const struct schema_table *gpu = &schema_tables[SCHEMA_GPUS];
-    assert_int_equal(gpu->columns[gpu->n_columns - 1].offset, offsetof(struct gpu_record, refused));
+    assert_int_equal(gpu->columns[gpu->n_columns - 1].offset,
+                     offsetof(struct gpu_record, memory_peak_bytes));
 }
 
 /* Text that does not fit is cut and terminated, and its length is told, as snprintf does. */

@@ -128,6 +128,30 @@ static void put_gpu(struct store *s)
     assert_int_equal(sink.gpu(sink.self, &g), 0);
 }
 
+/* A second model that shares the GPU. */
+static void put_second_model(struct store *s)
+{
+    struct record_sink sink = store_sink(s);
+    struct gpu_record g = {.server = "edge",
+                           .gpu = "rtx4090",
+                           .llm_model = "llama3.2",
+                           .busy_ns = 3 * NS_PER_S,
+                           .span_ns = 10 * NS_PER_S,
+                           .steps = 100,
+                           .batch_sum = 150,
+                           .kv_pool_bytes = 500,
+                           .kv_peak_bytes = 23,
+                           .preemptions = 4,
+                           .cold_loads = 1,
+                           .warm_loads = 5,
+                           .load_ns = 6 * NS_PER_S,
+                           .evictions = 7,
+                           .expiries = 8,
+                           .prefix_hit_tokens = 9,
+                           .swapped_bytes = 11};
+    assert_int_equal(sink.gpu(sink.self, &g), 0);
+}
+
 static void end_run(struct store *s)
 {
     struct store_run_totals t = {true, 1234, 99, 56, 10 * NS_PER_S, 5, 3, 1, 1, 0.5};
@@ -446,6 +470,42 @@ static void test_json(void **state)
     rows_folder_remove(folder);
 }
 
+static void test_models_of_a_gpu(void **state)
+{
+    (void)state;
+    char folder[64], path[96];
+    rows_folder(folder);
+    struct store *s = begin(rows_path(path, folder, "a.sqlite"), "two-models");
+    put_gpu(s);
+    put_second_model(s);
+    end_run(s);
+    struct summary_options o = summary_defaults();
+    struct summary sum = summary_of(s, &o);
+    assert_int_equal(sum.n_gpus, 1);
+    const struct summary_gpu *g = &sum.gpus[0];
+    assert_string_equal(g->model, "llama3.2,llava");
+    assert_near(g->utilization, 0.5);
+    assert_near(g->mean_batch, 2.0);
+    assert_int_equal(g->kv_pool_bytes, 1500);
+    assert_int_equal(g->kv_peak_bytes, 800);
+    assert_int_equal(g->preemptions, 7);
+    assert_int_equal(g->n_models, 2);
+    assert_string_equal(g->models[0].model, "llama3.2");
+    assert_near(g->models[0].utilization, 0.3);
+    assert_near(g->models[0].load_s, 6.0);
+    assert_int_equal(g->models[0].cold_loads, 1);
+    assert_int_equal(g->models[0].warm_loads, 5);
+    assert_int_equal(g->models[0].evictions, 7);
+    assert_int_equal(g->models[0].expiries, 8);
+    assert_int_equal(g->models[0].prefix_hit_tokens, 9);
+    assert_int_equal(g->models[0].swapped_bytes, 11);
+    assert_int_equal(g->models[1].cold_loads, 0);
+    assert_int_equal(g->models[1].kv_peak_bytes, 777);
+    summary_free(&sum);
+    assert_int_equal(store_close(s, NULL), 0);
+    rows_folder_remove(folder);
+}
+
 /* Nothing happened: every figure is null and the object is whole. */
 static void test_empty_run(void **state)
 {
@@ -564,6 +624,45 @@ static void test_groups_of_two_runs(void **state)
     assert_int_equal(g.groups[0].n, 4);
     assert_string_equal(g.groups[0].key, "all");
     summary_groups_free(&g);
+
+    /* By two keys at once: who lacks one is in no group. */
+    const enum summary_by keys[] = {SUMMARY_BY_SLICE, SUMMARY_BY_RESOLUTION};
+    assert_int_equal(summary_by_keys(s, keys, 2, &o, &g, &e), 0);
+    assert_string_equal(g.by_text, "slice,resolution");
+    assert_int_equal(g.n_groups, 3);
+    assert_string_equal(g.groups[0].key, "1221,R1");
+    assert_string_equal(g.groups[1].key, "1221,R2");
+    assert_string_equal(g.groups[2].key, "1222,R10");
+    assert_near(g.groups[1].latency_ms.e2e.mean, 500);
+    assert_near(g.groups[2].share_pct.uplink, 50);
+    root = json_of(NULL, &g);
+    assert_string_equal(at(root, "by")->valuestring, "slice,resolution");
+    assert_string_equal(at(root, "groups.2.by")->valuestring, "slice,resolution");
+    cJSON_Delete(root);
+    summary_groups_free(&g);
+
+    /* Only some runs, only some requests. */
+    o.scenario = "sec*";
+    assert_int_equal(summary_by(s, SUMMARY_BY_ALL, &o, &g, &e), 0);
+    assert_int_equal(g.groups[0].n, 1);
+    assert_near(g.groups[0].share_pct.downlink, 60);
+    assert_int_equal(g.runs, 1);
+    summary_groups_free(&g);
+    o.mode = "no such mode";
+    assert_int_equal(summary_by(s, SUMMARY_BY_MODE, &o, &g, &e), 0);
+    assert_int_equal(g.n_groups, 0);
+    summary_groups_free(&g);
+    o.scenario = NULL;
+    o.mode = "image_request";
+    assert_int_equal(summary_by(s, SUMMARY_BY_MODE, &o, &g, &e), 0);
+    assert_int_equal(g.n_groups, 1);
+    assert_string_equal(g.groups[0].key, "image_request");
+    summary_groups_free(&g);
+    o.mode = "it's";
+    o.scenario = "it's";
+    assert_int_equal(summary_by(s, SUMMARY_BY_ALL, &o, &g, &e), 0);
+    assert_int_equal(g.n_groups, 0);
+    summary_groups_free(&g);
     store_close(s, NULL);
     rows_folder_remove(folder);
 }
@@ -630,6 +729,7 @@ int test_summary(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_by_hand),
         cmocka_unit_test(test_options_of_the_indices),
+        cmocka_unit_test(test_models_of_a_gpu),
         cmocka_unit_test(test_killed_run),
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_empty_run),

@@ -466,6 +466,62 @@ static void test_mcs_of_cqi(void **state)
     assert_int_equal(nr_mcs_of_cqi(4, 1, 5), -1);
 }
 
+/* OpenAirInterface's receiver: the medians over its link simulation's curves. */
+static double snr_at_tenth(FILE *f, int mcs, int *tbs_bits)
+{
+    char line[256];
+    double last_snr = 0.0;
+    double last_bler = 0.0;
+    rewind(f);
+    while (fgets(line, sizeof line, f) != NULL) {
+        int table;
+        int m;
+        double snr;
+        double bler;
+        if (sscanf(line, "oai_nr_awgn_siso,%d,%d,%d,%lf,%lf", &table, &m, tbs_bits, &snr, &bler) !=
+                5 ||
+            m != mcs) {
+            continue;
+        }
+        if (last_bler >= 0.1 && bler < 0.1) {
+            return snr - (snr - last_snr) * (0.1 - bler) / (last_bler - bler);
+        }
+        last_snr = snr;
+        last_bler = bler;
+    }
+    fail_msg("no curve of MCS %d", mcs);
+    return 0.0;
+}
+
+static void test_receiver_loss(void **state)
+{
+    (void)state;
+    assert_float_equal(nr_receiver_loss_db(NR_RECEIVER_IDEAL, 4), 0.0, 0.0);
+    FILE *f = data_open("bler_curves.csv");
+    if (f == NULL) {
+        print_message("skip: no nr/bler_curves.csv\n");
+        skip();
+    }
+    static const struct {
+        int qm, first, last;
+    } rows[] = {{2, 3, 9}, {4, 10, 16}, {6, 17, 24}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        double loss[8];
+        int n = 0;
+        for (int mcs = rows[i].first; mcs <= rows[i].last; mcs++) {
+            int bits = 0;
+            double snr = snr_at_tenth(f, mcs, &bits);
+            struct nr_mcs m = nr_mcs(1, mcs);
+            struct nr_error_curve c = nr_error_curve(NR_DECODER_IT5, m.qm, m.r_x10240, bits);
+            loss[n++] = snr - nr_error_snr_db(c, 0.1);
+        }
+        qsort(loss, (size_t)n, sizeof *loss, by_value);
+        within(nr_receiver_loss_db(NR_RECEIVER_OAI, rows[i].qm),
+               (loss[(n - 1) / 2] + loss[n / 2]) / 2.0, 0.03);
+    }
+    fclose(f);
+}
+
 int test_nr_error(void)
 {
     const struct CMUnitTest tests[] = {
@@ -480,6 +536,7 @@ int test_nr_error(void)
         cmocka_unit_test(test_published_harq_gains),
         cmocka_unit_test(test_some_harq_gains),
         cmocka_unit_test(test_harq_gain_grows),
+        cmocka_unit_test(test_receiver_loss),
         cmocka_unit_test(test_cqi_of_snr),
         cmocka_unit_test(test_mcs_of_cqi),
     };

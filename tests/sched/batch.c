@@ -69,13 +69,19 @@ static struct llm_cost cost_of(const char *gpu, const char *model, enum llm_quan
 static void check_shares(const struct batch *b)
 {
     int64_t unmet = 0;
+    int64_t charged = 0;
+    for (int32_t i = 0; i < b->n_running; i++) {
+        const struct batch_request *r = batch_at(b, b->running[i]);
+        charged += r->kv_blocks + r->n_shared * b->prefix.entry_blocks;
+    }
     for (int32_t s = 0; b->shares != NULL && s < b->n_slices; s++) {
         const struct batch_share *share = &b->shares[s];
         int64_t held = 0;
         int32_t n = 0;
         for (int32_t i = 0; i < b->n_running; i++) {
             const struct batch_request *r = batch_at(b, b->running[i]);
-            held += r->slice == s ? r->kv_blocks : 0;
+            int64_t charge = r->kv_blocks + r->n_shared * b->prefix.entry_blocks;
+            held += r->slice == s ? charge : 0;
             n += r->slice == s ? 1 : 0;
         }
         assert_int_equal(share->blocks, held);
@@ -83,7 +89,8 @@ static void check_shares(const struct batch *b)
         assert_true(held <= share->max_blocks && n <= share->max_running);
         unmet += held < share->min_blocks ? share->min_blocks - held : 0;
     }
-    assert_true(b->kv.total - b->kv.used >= (b->shares != NULL ? unmet : 0));
+    assert_true(b->kv.total - b->kv.used + batch_prefix_idle_blocks(&b->prefix) >= 0);
+    assert_true(b->shares == NULL || b->kv.total - charged >= unmet);
 }
 
 /* B1, B4, B6 as seen after a decision. */
@@ -460,6 +467,24 @@ static void test_slices_keep_to_their_shares(void **state)
     for (int order = BATCH_BY_PRIORITY; order <= BATCH_BY_BACKLOG; order++) {
         options.order = order;
         check_policy(run, 3.0, 1000, 250, &out);
+    }
+    /* The same with a prefix cache: less is run, and nobody has more than its share for that. */
+    int64_t ran = 0;
+    for (int64_t prefix_tokens = 0; prefix_tokens <= 64; prefix_tokens += 64) {
+        for (int swap = 0; swap <= 1; swap++) {
+            options = (struct batch_continuous){.max_num_batched_tokens = 256,
+                                                .max_num_seqs = 24,
+                                                .preemption = swap,
+                                                .prefix_caching = true};
+            run.prefix_tokens = prefix_tokens;
+            run.host_tokens = 8000;
+            check_policy(run, 4.0, 1000, 250, &out);
+            assert_true(out.stats.preemptions > 10);
+            assert_int_equal(out.stats.hit_tokens > 10000, prefix_tokens > 0);
+            assert_true(prefix_tokens == 0 || out.tokens_run < ran);
+            ran = prefix_tokens == 0 && swap == 0 ? out.tokens_run : ran;
+            assert_true(out.wait_s[1] < out.wait_s[0] / 4.0);
+        }
     }
 }
 

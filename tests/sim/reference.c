@@ -361,6 +361,20 @@ static void test_bad_channel(void **state)
     RUN(chat, t, UL_8_DB, DL_SWINGS, THREE, NO_IDLE, "radio.combining=chase", "radio.decoder=it20");
 }
 
+/* A carrier off by more than the standard allows, a receiver that does not see it. */
+static void test_frequency_error(void **state)
+{
+    (void)state;
+    struct totals good[2];
+    struct totals t[2];
+    RUN(pictures, good, STUBBORN, "radio.min_grant_mcs=16");
+    RUN(pictures, t, STUBBORN, "radio.min_grant_mcs=16", "radio.ul_frequency_error_hz=500");
+    assert_true(t[UL].again > 100 && t[UL].again > 4 * good[UL].again);
+    RUN(chat, t, THREE, "radio.ul_frequency_error_hz=362", "radio.ul_receiver=oai",
+        "radio.ul_evm=limit", "radio.srs_period_slots=20", "radio.srs_offset_slots=19");
+    assert_true(t[UL].again > 20);
+}
+
 /* Blocks that all rounds do not bring through: RLC repeats them, and reports get lost. */
 static void test_lost_blocks(void **state)
 {
@@ -457,15 +471,11 @@ static void test_seeds(void **state)
 int test_reference(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_picture_up),
-        cmocka_unit_test(test_picture_down),
-        cmocka_unit_test(test_three_ues),
-        cmocka_unit_test(test_bad_channel),
-        cmocka_unit_test(test_lost_blocks),
-        cmocka_unit_test(test_small_messages),
-        cmocka_unit_test(test_scheduling_requests),
-        cmocka_unit_test(test_frames),
-        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_picture_up),      cmocka_unit_test(test_picture_down),
+        cmocka_unit_test(test_three_ues),       cmocka_unit_test(test_bad_channel),
+        cmocka_unit_test(test_frequency_error), cmocka_unit_test(test_lost_blocks),
+        cmocka_unit_test(test_small_messages),  cmocka_unit_test(test_scheduling_requests),
+        cmocka_unit_test(test_frames),          cmocka_unit_test(test_limits),
         cmocka_unit_test(test_seeds),
     };
     return cmocka_run_group_tests_name("reference", tests, NULL, NULL);

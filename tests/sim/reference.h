@@ -227,6 +227,32 @@ static void enter(const struct radio *r, struct phone *p, int d, int64_t n)
 
 /* --- Blocks ----------------------------------------------------------------------------------- */
 
+/* Element by element: symbols 0, 3, 6 or 0, 4, 8 or 0, 5, 10 hold the DMRS of 8 and 9, of 10 and
+ * 11, of 12 to 14 symbols; 0 and 4 those of 5 to 7; 0 that of fewer. */
+static double turned_db(const struct radio *r, const struct block *b, int qm, double snr_db)
+{
+    static const int second[15] = {0, 0, 0, 0, 0, 4, 4, 4, 3, 3, 4, 4, 5, 5, 5};
+    const int n = b->symbols;
+    const int dmrs = n < 5 ? 1 : n < 8 ? 2 : 3;
+    const bool special =
+        n <= r->c->ul_special_symbols && r->c->ul_special_symbols < r->c->ul_symbols;
+    const int pilots = (int)(special ? r->c->ul_special_dmrs_re : r->c->ul_dmrs_re) / dmrs;
+    double db[14 * 12];
+    int elements = 0;
+    int last = 0;
+    for (int symbol = 0; symbol < n; symbol++) {
+        bool is_dmrs = symbol == 0 || symbol == second[n] || (dmrs == 3 && symbol == 2 * second[n]);
+        if (is_dmrs)
+            last = symbol;
+        double angle = 2.0 * M_PI * r->c->ul_frequency_error_hz * (symbol - last) *
+                       (double)r->slot_ns / 1e9 / 14.0;
+        double error = 2.0 - 2.0 * cos(angle);
+        for (int i = is_dmrs ? pilots : 0; i < 12; i++)
+            db[elements++] = -10.0 * log10(pow(10.0, -snr_db / 10.0) + error);
+    }
+    return nr_effective_snr_db(qm, db, elements);
+}
+
 /* One transmission, in slot n. */
 static bool fails(struct radio *r, int ue, int d, struct block *b, int64_t n)
 {
@@ -236,6 +262,14 @@ static bool fails(struct radio *r, int ue, int d, struct block *b, int64_t n)
     if (d == UL && 10.0 * log10(b->prb) > r->c->ul_power_headroom_db)
         snr_db -= 10.0 * log10(b->prb) - r->c->ul_power_headroom_db;
     s->snr_x10 = (int64_t)round(2.0 * snr_db) * 5;
+    if (d == UL && r->c->ul_evm == 1) {
+        double evm = m.qm == 2 ? 17.5 : m.qm == 4 ? 12.5 : m.qm == 6 ? 8.0 : 3.5;
+        snr_db = -10.0 * log10(pow(10.0, -snr_db / 10.0) + evm * evm / 1e4);
+    }
+    if (d == UL && r->c->ul_frequency_error_hz > 0.0)
+        snr_db = turned_db(r, b, m.qm, snr_db);
+    if (d == UL)
+        snr_db -= nr_receiver_loss_db((enum nr_receiver)r->c->ul_receiver, m.qm);
     b->snr_db[b->rounds++] = snr_db;
     if (b->rounds == 1) {
         b->luck = draw_uniform(r->seed, DRAW_BLOCK_ERROR, (uint32_t)ue, (uint64_t)(2 * n + d));

@@ -119,8 +119,8 @@ static inline void rows_load(const char *json, const char *const *sets, int n_se
         fail_msg("%s", e.text);
 }
 
-/* Runs it; `trace` (may be NULL) is every UE group's. */
-static inline void rows_run(const struct scenario *sc, const struct trace *trace, struct rows *r)
+/* Begins and ends the taking of rows, and what takes them. */
+static inline void rows_open(struct rows *r)
 {
     memset(r, 0, sizeof *r);
     for (int i = 0; i < ROWS_TABLES; i++) {
@@ -128,27 +128,50 @@ static inline void rows_run(const struct scenario *sc, const struct trace *trace
         if (r->lines[i] == NULL)
             abort();
     }
-    struct record_sink sink = {.self = r,
-                               .request = rows_request,
-                               .ue = rows_ue,
-                               .ran = rows_ran,
-                               .server = rows_server,
-                               .cell = rows_cell,
-                               .gpu = rows_gpu,
-                               .decision = rows_decision};
+}
+
+static inline void rows_close(struct rows *r)
+{
+    for (int i = 0; i < ROWS_TABLES; i++)
+        fclose(r->lines[i]);
+}
+
+static inline struct record_sink rows_sink(struct rows *r)
+{
+    return (struct record_sink){.self = r,
+                                .request = rows_request,
+                                .ue = rows_ue,
+                                .ran = rows_ran,
+                                .server = rows_server,
+                                .cell = rows_cell,
+                                .gpu = rows_gpu,
+                                .decision = rows_decision};
+}
+
+/* Runs it on so many threads; `trace` (may be NULL) is every UE group's. */
+static inline void rows_run_on(int threads, const struct scenario *sc, const struct trace *trace,
+                               struct rows *r)
+{
+    rows_open(r);
+    struct record_sink sink = rows_sink(r);
     struct trace *traces = calloc(sc->ues.n, sizeof *traces);
     if (traces == NULL)
         abort();
     for (size_t i = 0; trace != NULL && i < sc->ues.n; i++)
         traces[i] = *trace;
-    struct run_options options = {.seed = (uint64_t)sc->seed, .traces = traces, .sink = &sink};
+    struct run_options options = {
+        .seed = (uint64_t)sc->seed, .traces = traces, .sink = &sink, .threads = threads};
     struct err e = {0};
     int rc = run_scenario(sc, &options, &r->result, &e);
     free(traces);
-    for (int i = 0; i < ROWS_TABLES; i++)
-        fclose(r->lines[i]);
+    rows_close(r);
     if (rc != 0)
         fail_msg("%s", e.text);
+}
+
+static inline void rows_run(const struct scenario *sc, const struct trace *trace, struct rows *r)
+{
+    rows_run_on(1, sc, trace, r);
 }
 
 /* Fails the test when a table of the two runs differs, and shows the first line that does. */

@@ -11,7 +11,7 @@
 
 #include "base/units.h"
 #include "datasets/trace_reader.h"
-#include "tests/sim/rows.h"
+#include "tests/sim/server_rows.h"
 
 #define SERVER(name, more)                                                                         \
     "{\"id\": \"" name "\", \"gpu\": \"rtx4090\", \"model\": \"llama-3.1-8b\", "                   \
@@ -45,61 +45,6 @@ static const char load[] =
                                  "{\"dist\": \"constant\","
                                  " \"value\": 4500}, \"output_tokens\": {\"dist\": \"constant\", "
                                  "\"value\": 5}}}]}";
-
-/* V1, and the part of V2 that every scenario keeps. */
-static void check_rows(const struct rows *r)
-{
-    assert_int_equal(r->result.in_flight, 0);
-    assert_int_equal(r->result.completed + r->result.failed, r->result.arrived);
-    assert_int_equal(r->n_requests, r->result.arrived);
-    for (size_t i = 0; i < r->n_requests; i++) {
-        const struct request_record *q = &r->requests[i];
-        if (strcmp(q->status, "completed") != 0) {
-            assert_string_equal(q->status, "failed");
-            assert_non_null(q->failure);
-            continue;
-        }
-        assert_true(q->server_in_ns <= q->server_start_ns);
-        assert_true(q->server_start_ns < q->first_token_ns);
-        assert_true(q->first_token_ns <= q->last_token_ns);
-        assert_int_equal(q->server_out_ns >= q->last_token_ns, 1);
-        assert_true(q->queue_ns >= 0 && q->queue_ns <= q->last_token_ns - q->server_in_ns);
-    }
-    int64_t decoded = 0;
-    int64_t asked = 0;
-    for (size_t i = 0; i < r->n_gpus; i++) {
-        decoded += r->gpus[i].decode_tokens;
-        assert_true(r->gpus[i].kv_peak_bytes <= r->gpus[i].kv_pool_bytes);
-        assert_true(r->gpus[i].busy_ns <= r->gpus[i].span_ns);
-    }
-    for (size_t i = 0; i < r->n_requests; i++) {
-        bool done = strcmp(r->requests[i].status, "completed") == 0;
-        asked += done ? r->requests[i].output_tokens : 0;
-    }
-    assert_int_equal(decoded, asked);
-}
-
-/* V3: the same rows with every decode step an event. Frees nothing: *fast is the caller's. */
-static void check_both_ways(const char *json, const char *const *sets, int n_sets,
-                            const struct trace *trace, struct rows *fast)
-{
-    const char *with[8];
-    for (int i = 0; i < n_sets; i++)
-        with[i] = sets[i];
-    struct scenario sc;
-    struct rows each;
-    rows_load(json, sets, n_sets, &sc);
-    rows_run(&sc, trace, fast);
-    scenario_free(&sc);
-    with[n_sets] = "engine.fast_forward_decode=false";
-    rows_load(json, with, n_sets + 1, &sc);
-    rows_run(&sc, trace, &each);
-    scenario_free(&sc);
-    rows_same(fast, &each);
-    assert_true(each.result.events > fast->result.events);
-    rows_free(&each);
-    check_rows(fast);
-}
 
 struct counts {
     int64_t preemptions, failed;
@@ -369,6 +314,30 @@ static void test_mooncake_prefixes_both_ways(void **state)
     trace_free(&trace);
 }
 
+/* The same with a share of the pool: prefixes are found, and the share holds. */
+static void test_mooncake_prefixes_within_a_share(void **state)
+{
+    (void)state;
+    struct trace trace;
+    if (!read_shared("mooncake_conversation.jsonl", TRACE_MOONCAKE, &trace))
+        skip();
+    static const char *const sets[] = {"slices.tree=[{\"id\": \"gold\", \"gpu_max_pct\": 60}]",
+                                       "ues.slice=gold", "servers.gpu=h200", "servers.kv_tokens=0",
+                                       "duration_s=60"};
+    struct rows r;
+    check_both_ways(replay, sets, 5, &trace, &r);
+    int64_t hits = 0;
+    for (size_t i = 0; i < r.n_gpus; i++) {
+        hits += r.gpus[i].prefix_hit_tokens;
+        /* idle prefixes fill the rest of the pool, and are nobody's */
+        assert_true(r.gpus[i].kv_peak_bytes > r.gpus[i].kv_pool_bytes / 2);
+    }
+    assert_true(hits > 10000);
+    assert_int_equal(r.result.completed, r.result.arrived);
+    rows_free(&r);
+    trace_free(&trace);
+}
+
 int test_server(void)
 {
     const struct CMUnitTest tests[] = {
@@ -380,6 +349,7 @@ int test_server(void)
         cmocka_unit_test(test_the_server_sees_the_radio),
         cmocka_unit_test(test_azure_window_both_ways),
         cmocka_unit_test(test_mooncake_prefixes_both_ways),
+        cmocka_unit_test(test_mooncake_prefixes_within_a_share),
     };
     return cmocka_run_group_tests_name("server", tests, NULL, NULL);
 }

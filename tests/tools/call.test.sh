@@ -73,7 +73,7 @@ json list-scenarios-json '.scenarios | map(.word) | contains(["smart-glasses-upl
     "smart-glasses-downlink", "slices-30-60-90", "azure-conversation"])' "$tmp/out"
 json list-scenarios-described '.scenarios | all(.doc != "")' "$tmp/out"
 call list figures --json
-json list-figures-json '.figures == []' "$tmp/out"
+json list-figures-json '(.figures | length) > 0 and (.figures | all(has("word") and has("doc")))' "$tmp/out"
 WILLMSIM_HOME=$tmp/nowhere
 refused list-without-files 1 "set WILLMSIM_HOME" list gpus
 WILLMSIM_HOME=$root

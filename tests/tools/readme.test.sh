@@ -29,6 +29,9 @@ mkdir "$tmp/here" && cp -R scenarios "$tmp/here/" && cd "$tmp/here" || exit 1
 sed -n 's/^build\/willmsim //p' "$root/README.md" | sed 's/ *#.*//' >"$tmp/commands"
 holds readme-has-commands [ "$(wc -l <"$tmp/commands")" -ge 6 ]
 while read -r words; do
+    case $words in
+    figures*) command -v gnuplot >/dev/null 2>&1 || { skip readme-figures "gnuplot is missing"; continue; } ;;
+    esac
     # The words hold no blanks: splitting them is meant.
     call $words
     same "readme: $words" 0 "$rc"
