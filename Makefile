@@ -42,11 +42,28 @@ MAIN_SRC := $(filter-out $(SIDE_TOOLS),$(wildcard tools/*.c))
 TEST_ROOMS := $(sort $(patsubst tests/%/,%,$(dir $(wildcard tests/*/*.c))))
 TESTS := $(TEST_ROOMS:%=$(BUILD)/tests/test_%)
 # Calibration: its kernels are modules, loaded when asked for, so that the program needs neither
-# OpenBLAS nor CUDA. The CPU's are compiled for the processor at hand, which they measure.
-KERNEL_SRC := $(filter-out bench/kernels/cpu.c,$(call src,bench/kernels))
+# OpenBLAS nor CUDA. The CPU's are compiled for the processor at hand, which they measure; CUDA's
+# where nvcc is, for every generation from sm_75 on that it knows, and PTX of the newest for later
+# ones. `make NVCC=` leaves them out.
+KERNEL_CPU := $(wildcard bench/kernels/cpu*.c)
+KERNEL_CUDA := $(wildcard bench/kernels/cuda*.c)
+KERNEL_CU := $(wildcard bench/kernels/cuda*.cu)
+KERNEL_SRC := $(filter-out $(KERNEL_CPU) $(KERNEL_CUDA),$(call src,bench/kernels))
 ifneq ($(shell pkg-config --exists openblas 2>/dev/null && echo yes),)
 MODULES += $(BUILD)/kernels_cpu.so
 endif
+ifneq ($(NVCC),)
+MODULES += $(BUILD)/kernels_cuda.so
+CUDA_KNOWN := $(patsubst compute_%,%,$(shell $(NVCC) --list-gpu-arch 2>/dev/null))
+CUDA_ARCHS := $(filter 75 80 86 89 90,$(CUDA_KNOWN))
+CUDA_GENCODE := $(foreach a,$(CUDA_ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
+    $(foreach a,$(lastword $(CUDA_ARCHS)),-gencode arch=compute_$(a),code=compute_$(a))
+CUDA_HOME := $(abspath $(dir $(realpath $(shell command -v $(NVCC) 2>/dev/null)))/..)
+endif
+# The CUDA kernels' test runs them on the CPU: the same files as C, an emulator in CUDA's place.
+EMULATE := tests/kernels/emulate
+EMULATED := $(patsubst %,$(BUILD)/emulated/%.o,$(basename $(notdir $(KERNEL_CUDA) $(KERNEL_CU)))) \
+    $(call objs,$(call src,$(EMULATE)))
 BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/bench_*.c))
 # The peer of bench_radio, where ns-3 (libns3-dev) is installed; never installed by us.
 NS3_PKGS := ns3-lte ns3-point-to-point ns3-internet ns3-mobility
@@ -101,7 +118,7 @@ lint-run:
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
 	    --suppress=missingIncludeSystem --error-exitcode=1 -I. -j 2 $(ROOMS) tools bench
 	@mkdir -p $(BUILD)/tidy
-	@printf '%s\n' $(CSTD) -fopenmp -I$(CURDIR) $(CPPFLAGS) -DWILLMSIM_REVISION='""' > $(BUILD)/tidy/compile_flags.txt
+	@printf '%s\n' $(CSTD) -fopenmp -I$(CURDIR) -I$(CURDIR)/$(EMULATE) $(CPPFLAGS) -DWILLMSIM_REVISION='""' > $(BUILD)/tidy/compile_flags.txt
 	printf '%s\n' $(filter-out tests/%,$(filter %.c,$(C_FILES))) | xargs -P 2 -n 1 \
 	    sh -c 'clang-tidy --quiet -p $(BUILD)/tidy "$$0" 2>/dev/null'
 
@@ -114,6 +131,19 @@ bench:
 	@BUILD=$(BUILD) sh bench/run.sh
 
 benches: $(BENCHES)
+
+# The four categories of the WiLLM data set at their full size, under out/twin/ (1.3 GB).
+.PHONY: twin test-influx
+twin:
+	@sh tools/install-deps.sh build test
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) sh tools/twin.sh out/twin
+
+# Against a real InfluxDB 1.x; not part of `make test`.
+test-influx:
+	@sh tools/install-deps.sh build test influx
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) sh tests/tools/influx.sh
 
 # The scenario reference and the JSON Schema are printed by the loader's own tables.
 reference: all
@@ -153,10 +183,39 @@ $(foreach r,$(ROOMS),$(eval $(call room_library,$(r))))
 $(BUILD)/willmsim: $(call objs,$(MAIN_SRC) $(KERNEL_SRC)) $(LINK)
 	@echo "LD $@"; $(CC) $(LDFLAGS) $(call objs,$(MAIN_SRC) $(KERNEL_SRC)) $(LINK) $(LDLIBS) -o $@
 
-$(BUILD)/kernels_cpu.so: bench/kernels/cpu.c bench/kernels/backend.h
+$(BUILD)/kernels_cpu.so: $(KERNEL_CPU) bench/kernels/cpu.h bench/kernels/backend.h
 	@mkdir -p $(@D)
-	@echo "CC $< (module)"; $(CC) -I. $(CSTD) $(WARN) $(OPT) -g -march=native -fno-math-errno -fopenmp \
-	    -fPIC -shared $(SAN) $$(pkg-config --cflags openblas) $< -lm -o $@
+	@echo "CC $(KERNEL_CPU) (module)"; $(CC) -I. $(CSTD) $(WARN) $(OPT) -g -march=native \
+	    -fno-math-errno -fopenmp -fPIC -shared $(SAN) $$(pkg-config --cflags openblas) \
+	    $(KERNEL_CPU) -lm -o $@
+
+CUDA_OBJS := $(patsubst %,$(BUILD)/cuda/%.o,$(basename $(notdir $(KERNEL_CUDA) $(KERNEL_CU))))
+$(BUILD)/kernels_cuda.so: $(CUDA_OBJS)
+	@echo "LD $@"; $(NVCC) -shared $^ -o $@ -lcublas -lcublasLt -Xlinker -rpath,$(CUDA_HOME)/lib64
+
+$(BUILD)/cuda/%.o: bench/kernels/%.c bench/kernels/cuda.h bench/kernels/backend.h bench/kernels/half.h
+	@mkdir -p $(@D)
+	@echo "CC $< (module)"; $(CC) -I. -isystem $(CUDA_HOME)/include $(CSTD) $(WARN) $(OPT) -g -fPIC \
+	    -c $< -o $@
+
+$(BUILD)/cuda/%.o: bench/kernels/%.cu bench/kernels/cuda.h bench/kernels/cuda_device.h bench/kernels/backend.h
+	@mkdir -p $(@D)
+	@echo "NVCC $<"; $(NVCC) -ccbin $(CC) -I. -std=c++17 -O3 -Werror all-warnings \
+	    -Xcompiler -fPIC,-Wall,-Wextra $(CUDA_GENCODE) -c $< -o $@
+
+EMULATED_DEPS := $(wildcard bench/kernels/cuda*.h $(EMULATE)/*.h $(EMULATE).h)
+$(BUILD)/emulated/%.o: bench/kernels/%.c $(EMULATED_DEPS)
+	@mkdir -p $(@D)
+	@echo "CC $< (emulated)"; $(CC) -I$(EMULATE) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+# Changing stacks by hand is not for sanitizers to follow, nor for an optimizer that looks which
+# registers a callee leaves alone (-O2's -fipa-ra).
+$(BUILD)/$(EMULATE)/threads.o: CFLAGS += -fno-sanitize=all -O1
+
+# C has no `extern "C"`, and conversions are CUDA's.
+$(BUILD)/emulated/%.o: bench/kernels/%.cu $(EMULATED_DEPS)
+	@mkdir -p $(@D)
+	@echo "CC $< (emulated)"; $(CC) -x c -I$(EMULATE) $(CPPFLAGS) $(CFLAGS) -Wno-conversion -c $< -o $@
 
 $(BUILD)/tools/fit_%: $(BUILD)/tools/fit_%.o $(LINK)
 	@echo "LD $@"; $(CC) $(LDFLAGS) $< $(LINK) $(LDLIBS) -o $@
@@ -172,13 +231,16 @@ $(BUILD)/bench/bench_decoder: $(BUILD)/bench/bench_decoder.o $(call objs,$(KERNE
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(LINK)
 	@echo "LD $@"; $(CC) $(LDFLAGS) $< $(LINK) $(LDLIBS) -o $@
 
+# More that a room's test program is made of.
+TEST_MORE_kernels = $(call objs,$(KERNEL_SRC)) $(EMULATED)
+
 define test_program
 $(BUILD)/tests/$(1)_main.c: $(wildcard tests/$(1)/*.c) tests/main.sh
 	@mkdir -p $$(@D)
 	@sh tests/main.sh $(1) > $$@
 $(BUILD)/tests/$(1)_main.o: $(BUILD)/tests/$(1)_main.c
 	@echo "CC $$<"; $(CC) $(CPPFLAGS) $(CFLAGS) -c $$< -o $$@
-$(BUILD)/tests/test_$(1): $(BUILD)/tests/$(1)_main.o $(call objs,$(call src,tests/$(1))) $(LINK)
+$(BUILD)/tests/test_$(1): $(BUILD)/tests/$(1)_main.o $(call objs,$(call src,tests/$(1))) $$(TEST_MORE_$(1)) $(LINK)
 	@echo "LD $$@"; $(CC) $(LDFLAGS) $$(filter %.o,$$^) $(LINK) $(LDLIBS) -lcmocka -o $$@
 endef
 $(foreach r,$(TEST_ROOMS),$(eval $(call test_program,$(r))))

@@ -20,8 +20,8 @@ int main(void)
     char cards[1024];
     struct arena arena = {0};
     struct llm_card card;
-    struct kernel_backend backend;
-    struct calibration result;
+    struct kernel_backend backend = {0};
+    static struct calibration result;
     struct err e = {0};
     gsl_set_error_handler_off();
     omp_set_num_threads(1); /* then processor time is measured: other programs hardly disturb */
@@ -43,6 +43,9 @@ int main(void)
         calibrate_print(stdout, &backend, &card, &result);
     } else {
         fprintf(stderr, "bench_decoder: %s\n", e.text);
+    }
+    if (backend.close != NULL) {
+        backend.close(&backend);
     }
     snprintf(path, sizeof path, "%s/cpu.json", dir);
     unlink(path);

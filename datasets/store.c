@@ -38,9 +38,9 @@
 #include "base/units.h"
 #include "datasets/feed.h"
 #include "datasets/schema.h"
+#include "datasets/store_file.h"
 
-/* "WLLM": in the file's header, so that `file` and we know our own. */
-enum { STORE_APPLICATION_ID = 0x574c4c4d, STORE_SCHEMA_VERSION = 1 };
+enum { STORE_SCHEMA_VERSION = 1 };
 
 enum { STORE_COMMIT_NS = 1000000000, STORE_BUSY_MS = 1000, SQL_BYTES = 8192 };
 
@@ -170,85 +170,6 @@ static int txn_commit(struct store *s)
 
 /* --- Opening --------------------------------------------------------------------------------- */
 
-/* Is the open file a store of ours, by the first 100 bytes of an SQLite file
- * (https://www.sqlite.org/fileformat.html, 1.3)? */
-static bool header_is_ours(int fd)
-{
-    unsigned char h[100];
-    if (pread(fd, h, sizeof h, 0) != (ssize_t)sizeof h) {
-        return false;
-    }
-    uint32_t id = (uint32_t)h[68] << 24 | (uint32_t)h[69] << 16 | (uint32_t)h[70] << 8 | h[71];
-    return memcmp(h, "SQLite format 3", 16) == 0 && id == STORE_APPLICATION_ID;
-}
-
-/* ERR_INPUT unless `path` is a store (or an empty file, when `may_be_empty`). */
-static int path_check(const char *path, bool may_be_empty, bool *exists, struct err *e)
-{
-    struct stat st;
-    *exists = stat(path, &st) == 0;
-    if (!*exists) {
-        return 0;
-    }
-    if (S_ISDIR(st.st_mode)) {
-        return err_input(e, path, NULL, "is a folder; name a file in it");
-    }
-    if (!S_ISREG(st.st_mode)) {
-        return err_input(e, path, NULL, "is not a regular file; name another");
-    }
-    if (st.st_size == 0 && may_be_empty) {
-        return 0;
-    }
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return err_input(e, path, NULL, "cannot be read: %s", strerror(errno));
-    }
-    bool ours = header_is_ours(fd);
-    close(fd);
-    return ours ? 0
-                : err_input(e, path, NULL,
-                            may_be_empty ? "exists and is not a store of willmsim, so it is left "
-                                           "alone; name another file"
-                                         : "is not a store of willmsim; name a file that `run`, "
-                                           "`sweep` or `import` wrote");
-}
-
-/* Is another process in the middle of writing this store? */
-static bool file_is_busy(const char *db_name)
-{
-    sqlite3 *db = NULL;
-    bool busy = false;
-    if (sqlite3_open_v2(db_name, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) ==
-        SQLITE_OK) {
-        int rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
-        busy = (rc & 0xff) == SQLITE_BUSY;
-    }
-    sqlite3_close(db);
-    return busy;
-}
-
-/* Removes an older store, so that the file can be made anew. */
-static int old_store_remove(const char *path, const char *db_name, struct err *e)
-{
-    if (access(path, W_OK) != 0) {
-        return err_input(e, path, NULL, "exists and cannot be written: %s", strerror(errno));
-    }
-    if (file_is_busy(db_name)) {
-        return err_input(e, path, NULL, "another run is writing to it; name another file");
-    }
-    if (unlink(path) != 0) {
-        return err_input(e, path, NULL, "exists and cannot be replaced: %s", strerror(errno));
-    }
-    static const char *const beside[] = {"-wal", "-shm", "-journal"};
-    char name[4096];
-    for (size_t i = 0; i < sizeof beside / sizeof beside[0]; i++) {
-        if (snprintf(name, sizeof name, "%s%s", path, beside[i]) < (int)sizeof name) {
-            unlink(name); /* mostly not there */
-        }
-    }
-    return 0;
-}
-
 /* What writing needs of a database that has the tables. */
 static int db_prepare(struct store *s, struct err *e)
 {
@@ -298,9 +219,9 @@ static int db_create(struct store *s, struct err *e)
 static int open_create(struct store *s, struct err *e)
 {
     bool exists;
-    int rc = path_check(s->path, true, &exists, e);
+    int rc = store_file_check(s->path, true, &exists, e);
     if (rc == 0 && exists) {
-        rc = old_store_remove(s->path, s->db_name, e);
+        rc = store_file_remove(s->path, s->db_name, e);
     }
     if (rc != 0) {
         return rc;
@@ -336,10 +257,21 @@ static int db_open(struct store *s, int flags)
     return rc;
 }
 
+static int check_version(struct store *s, struct err *e)
+{
+    int64_t version = read_int(s->db, "PRAGMA user_version", -1);
+    return version == STORE_SCHEMA_VERSION
+               ? 0
+               : err_input(e, s->path, NULL,
+                           "has schema version %" PRId64 " and this program reads %d; use the "
+                           "version of willmsim that wrote it",
+                           version, STORE_SCHEMA_VERSION);
+}
+
 static int open_read(struct store *s, struct err *e)
 {
     bool exists;
-    int rc = path_check(s->path, false, &exists, e);
+    int rc = store_file_check(s->path, false, &exists, e);
     if (rc != 0) {
         return rc;
     }
@@ -360,14 +292,46 @@ static int open_read(struct store *s, struct err *e)
     if (rc != SQLITE_OK) {
         return error_of_db(e, s->path, s->db);
     }
-    int64_t version = read_int(s->db, "PRAGMA user_version", -1);
-    if (version != STORE_SCHEMA_VERSION) {
-        return err_input(e, s->path, NULL,
-                         "has schema version %" PRId64 " and this program reads %d; use the "
-                         "version of willmsim that wrote it",
-                         version, STORE_SCHEMA_VERSION);
+    return check_version(s, e);
+}
+
+static int open_append(struct store *s, struct err *e)
+{
+    struct stat st;
+    if (stat(s->path, &st) != 0 || (S_ISREG(st.st_mode) && st.st_size == 0)) {
+        return open_create(s, e);
     }
-    return 0;
+    bool exists;
+    int rc = store_file_check(s->path, false, &exists, e);
+    if (rc != 0) {
+        return rc;
+    }
+    if (access(s->path, W_OK) != 0) {
+        return err_input(e, s->path, NULL, "cannot be written: %s", strerror(errno));
+    }
+    if (store_file_is_busy(s->db_name)) {
+        return err_input(e, s->path, NULL, "another run is writing to it; name another file");
+    }
+    rc = db_open(s, SQLITE_OPEN_READWRITE) & 0xff;
+    if (rc == SQLITE_ERROR) {
+        /* Its writer was stopped before it had tables: there is nothing in it. */
+        sqlite3_close(s->db);
+        s->db = NULL;
+        return open_create(s, e);
+    }
+    char sql[160];
+    snprintf(sql, sizeof sql,
+             "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -%d",
+             STORE_CACHE_KIB);
+    if (rc != SQLITE_OK || sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
+        return error_of_db(e, s->path, s->db);
+    }
+    rc = check_version(s, e);
+    if (rc != 0) {
+        return rc;
+    }
+    s->run_id = read_int(s->db, "SELECT max(run_id) FROM runs", 0);
+    return db_prepare(s, e);
 }
 
 int store_open(const char *path, enum store_mode mode, struct store **store, struct err *e)
@@ -387,7 +351,9 @@ int store_open(const char *path, enum store_mode mode, struct store **store, str
         s->db_name = NULL;
         s->failed.code = err_memory(e, "opening a store");
     } else {
-        s->failed.code = mode == STORE_CREATE ? open_create(s, e) : open_read(s, e);
+        s->failed.code = mode == STORE_CREATE   ? open_create(s, e)
+                         : mode == STORE_APPEND ? open_append(s, e)
+                                                : open_read(s, e);
     }
     int code = s->failed.code;
     if (code != 0) {
@@ -421,7 +387,7 @@ static void run_enter(struct store *s, int64_t run_id)
 
 int store_begin_run(struct store *s, const struct store_run *run, int64_t *run_id, struct err *e)
 {
-    assert(s->mode == STORE_CREATE && !s->in_run);
+    assert(s->mode != STORE_READ && !s->in_run);
     int code = store_check(s, e);
     if (code != 0) {
         return code;
@@ -452,6 +418,43 @@ int store_begin_run(struct store *s, const struct store_run *run, int64_t *run_i
     run_enter(s, s->run_id + 1);
     *run_id = s->run_id;
     return 0;
+}
+
+int store_resume_run(struct store *s, int64_t run_id, int64_t rows[], struct err *e)
+{
+    assert(s->mode == STORE_APPEND && !s->in_run);
+    int code = store_check(s, e);
+    for (int i = SCHEMA_RUNS + 1; code == 0 && i < SCHEMA_TABLES; i++) {
+        char sql[160];
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM %s WHERE run_id = %" PRId64,
+                 schema_tables[i].name, run_id);
+        rows[i] = read_int(s->db, sql, -1);
+        code = rows[i] < 0 ? store_fail(s, e) : 0;
+    }
+    if (code == 0) {
+        run_enter(s, run_id);
+    }
+    return code;
+}
+
+int store_drop_run(struct store *s, struct err *e)
+{
+    assert(s->in_run);
+    int code = store_flush(s, e);
+    if (code == 0 && sqlite3_exec(s->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK) {
+        code = store_fail(s, e);
+    }
+    for (int i = SCHEMA_TABLES - 1; code == 0 && i >= SCHEMA_RUNS; i--) {
+        char sql[160];
+        snprintf(sql, sizeof sql, "DELETE FROM %s WHERE run_id = %" PRId64, schema_tables[i].name,
+                 s->run_id);
+        code = sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : store_fail(s, e);
+    }
+    if (code == 0 && sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
+        code = store_fail(s, e);
+    }
+    s->in_run = code != 0;
+    return code;
 }
 
 static int row_put(struct store *s, enum schema_table_id table, const void *row)
@@ -579,7 +582,7 @@ int store_close(struct store *s, struct err *e)
         return 0;
     }
     int code = s->failed.code;
-    if (code == 0 && s->mode == STORE_CREATE) {
+    if (code == 0 && s->mode != STORE_READ) {
         code = store_flush(s, e);
     } else {
         store_check(s, e);
@@ -587,7 +590,7 @@ int store_close(struct store *s, struct err *e)
     feed_close(s->feed);
     sqlite3_finalize(s->begin);
     sqlite3_finalize(s->commit);
-    if (code == 0 && s->mode == STORE_CREATE) {
+    if (code == 0 && s->mode != STORE_READ) {
         log_close(s);
     }
     sqlite3_close(s->db);

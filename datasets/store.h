@@ -4,6 +4,9 @@
  *                           ^                                             |
  *                           +---------------- next run of a sweep --------+-> store_close
  *
+ * STORE_APPEND opens a store to add a run to it, or to go on with one that did not end
+ * (store_resume_run): what an import does.
+ *
  * The file appears under its final name at store_open(), in place of an older store of that name
  * (removed first), because a killed run must leave a readable result: open it only once the
  * scenario was found good.
@@ -37,6 +40,7 @@ enum { STORE_ROWS_PER_COMMIT = 20000 };
 enum store_mode {
     STORE_CREATE, /* a new file; an older store of that name is replaced, anything else refused */
     STORE_READ,   /* an existing store, never changed */
+    STORE_APPEND, /* an existing store, whose runs stay, or a new file */
 };
 
 struct store_run {
@@ -61,6 +65,14 @@ int store_open(const char *path, enum store_mode mode, struct store **store, str
 
 /* Begins a run (one at a time); run ids count from 1. */
 int store_begin_run(struct store *s, const struct store_run *run, int64_t *run_id, struct err *e);
+
+/* Goes on with an incomplete run instead of beginning one (STORE_APPEND). `rows` says how many rows
+ * of each table (enum schema_table_id) are committed: those that were put first, because rows are
+ * committed in the order they come (S3). */
+int store_resume_run(struct store *s, int64_t run_id, int64_t rows[], struct err *e);
+
+/* Takes every row of the current run away again, and the run itself. */
+int store_drop_run(struct store *s, struct err *e);
 
 /* Where the rows of the current run go. The sink is good until store_close; its functions return
  * 0 or an error code, and store_error() then has the line. A row is copied, and written by a thread

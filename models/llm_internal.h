@@ -50,6 +50,12 @@ struct gpu_fit {
     double error_fitted_pct, error_held_out_pct; /* medians of absolute errors */
 };
 
+/* One measured product: m rows, a matrix of n outputs and k inputs. */
+struct gpu_gemm_row {
+    int64_t m, n, k;
+    double s;
+};
+
 /* Matrix products m x k by k x n of one precision. */
 struct gpu_gemm {
     struct json_list quants;                    /* const char *: words of llm_quant_words */
@@ -63,7 +69,9 @@ struct gpu_gemm {
     double few_launch_s, few_depth_s;           /* its own times and shares */
     double few_memory, few_rate;
     double cache_bytes, cache_speedup; /* of a benchmark's weights; not used for models */
-    const struct gpu_fit *fit;         /* NULL: not fitted */
+    struct json_list table; /* struct gpu_gemm_row, by (n, k), then by rising m: a product of such a
+                               shape takes what lines between its rows say, not the form */
+    const struct gpu_fit *fit; /* NULL: not fitted */
     const char *source;
 };
 

@@ -18,6 +18,34 @@ static double soft_max(double a, double b, double p)
     return high <= 0.0 ? 0.0 : high * pow(1.0 + pow(low / high, p), 1.0 / p);
 }
 
+/* Seconds of a product whose shape is in the table: a straight line between the two rows around m,
+ * or through the last two beyond them; negative when there is no such shape. */
+static double table_s(const struct gpu_gemm *g, double m, double n, double k)
+{
+    const struct gpu_gemm_row *rows = g->table.items;
+    const struct gpu_gemm_row *low = NULL;
+    const struct gpu_gemm_row *high = NULL;
+    for (size_t i = 0; i < g->table.n; i++) {
+        if ((double)rows[i].n != n || (double)rows[i].k != k) {
+            continue;
+        }
+        if (high == NULL || (double)high->m < m) { /* until two rows enclose m */
+            low = high;
+            high = &rows[i];
+        }
+    }
+    if (high == NULL) {
+        return -1.0;
+    }
+    if (low == NULL) {
+        return high->s;
+    }
+    double slope = (high->s - low->s) / (double)(high->m - low->m);
+    double s = low->s + slope * (m - (double)low->m);
+    /* Noise may let a table end falling. */
+    return m > (double)high->m ? fmax(s, high->s) : s;
+}
+
 double gpu_gemm_s(const struct gpu_gemm *g, const struct gpu_speed *speed, double m, double n,
                   double k, bool *compute_bound)
 {
@@ -46,6 +74,10 @@ double gpu_gemm_s(const struct gpu_gemm *g, const struct gpu_speed *speed, doubl
     }
     if (compute_bound != NULL) {
         *compute_bound = compute > memory;
+    }
+    double measured = g->table.n > 0 ? table_s(g, m, n, k) : -1.0;
+    if (measured >= 0.0) {
+        return measured;
     }
     double fixed = few ? g->few_launch_s + k * g->few_depth_s : g->launch_s + k * g->depth_s;
     return fixed + soft_max(memory, compute, g->sharpness);

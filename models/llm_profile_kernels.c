@@ -45,6 +45,21 @@ static const struct json_spec fit_spec = {
     .fields = fit_fields,
 };
 
+static const struct json_field row_fields[] = {
+    COUNT(gpu_gemm_row, m, "rows of the product"),
+    COUNT(gpu_gemm_row, n, "outputs"),
+    COUNT(gpu_gemm_row, k, "inputs"),
+    POSITIVE(gpu_gemm_row, s, 1000, "seconds"),
+    {.key = NULL},
+};
+
+static const struct json_spec row_spec = {
+    .name = "gpu_gemm_row",
+    .doc = "A measured product.",
+    .size = sizeof(struct gpu_gemm_row),
+    .fields = row_fields,
+};
+
 static const struct json_field gemm_fields[] = {
     {.key = "quants",
      .type = JSON_STRS,
@@ -96,6 +111,13 @@ static const struct json_field gemm_fields[] = {
      .max = 1000,
      .def = "1",
      .doc = "how much faster those are read"},
+    {.key = "table",
+     .type = JSON_LIST,
+     .offset = offsetof(struct gpu_gemm, table),
+     .spec = &row_spec,
+     .max = 100000,
+     .def = "[]",
+     .doc = "measured products, by shape and rising m; lines between them come before the form"},
     FIT(gpu_gemm, fit, "how well it meets the table"),
     SOURCE(gpu_gemm),
     {.key = NULL},
@@ -103,7 +125,17 @@ static const struct json_field gemm_fields[] = {
 
 static int check_gemm(const void *object, const char *file, const char *place, struct err *e)
 {
-    return gpu_quants_check(&((const struct gpu_gemm *)object)->quants, file, place, e);
+    const struct gpu_gemm *g = object;
+    const struct gpu_gemm_row *rows = g->table.items;
+    for (size_t i = 1; i < g->table.n; i++) {
+        bool same = rows[i].n == rows[i - 1].n && rows[i].k == rows[i - 1].k;
+        if (same && rows[i].m <= rows[i - 1].m) {
+            return err_input(e, file, place,
+                             "table[%zu] has m %lld after %lld; the rows of a shape go by rising m",
+                             i, (long long)rows[i].m, (long long)rows[i - 1].m);
+        }
+    }
+    return gpu_quants_check(&g->quants, file, place, e);
 }
 
 static const struct json_spec gemm_spec = {

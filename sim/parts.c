@@ -2,6 +2,7 @@
  * the cells, dealt out in turn. */
 #include "sim/parts.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,6 +149,7 @@ struct parts *parts_split(struct world *w, int n, struct err *e)
         err_memory(e, "the parts of the world");
         return NULL;
     }
+    assert(n > 0 && w->n_cells > 0);
     p->core = w;
     p->n = 1 + (n < w->n_cells ? n : w->n_cells);
     p->part = calloc((size_t)p->n, sizeof *p->part);

@@ -217,6 +217,7 @@ struct scenario_ues {
     struct json_choice mobility; /* index: enum mobility_kind */
     struct json_list detach_at_s; /* double */
     double detach_gap_s;
+    double ask_until_s;         /* 0: until the end of the run */
     struct json_choice traffic; /* index: enum traffic_kind; willm-client: struct traffic_willm */
 };
 

@@ -359,6 +359,9 @@ static const struct json_field ues_fields[] = {
     FIELD(scenario_ues, detach_at_s, JSON_NUMS, .max = 1e6, .def = "[]",
           .doc = "Seconds at which the phones detach from their cell, ascending. What they ask "
                  "meanwhile waits; throughput averages and power headroom read 0."),
+    F_NUM(scenario_ues, ask_until_s, 0, 1e9, "0",
+          "The phones ask nothing new from this time on; 0: until the end of the run. So that what "
+          "was asked is answered before the last RAN record."),
     F_POS(scenario_ues, detach_gap_s, 0, 1e6, "5",
           "Seconds after which they attach again. Assumed: an airplane-mode switch by hand."),
     F_CHOICE(scenario_ues, traffic, scenario_traffic_variants, "kind", NULL,

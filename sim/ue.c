@@ -14,7 +14,8 @@ enum ue_event { UE_ASK, UE_PREPARED };
 static void ask_next(struct ue *ue)
 {
     int64_t t = source_next(ue);
-    if (t != NS_NEVER && t < ue->stage.world->end_ns)
+    double until_s = ue->group->ask_until_s;
+    if (t != NS_NEVER && t < ue->stage.world->end_ns && (until_s <= 0 || t < ns_of_s(until_s)))
         engine_at(&ue->stage.entity, t, &ue->stage.entity, UE_ASK, 0);
 }
 

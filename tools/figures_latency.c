@@ -277,7 +277,7 @@ static void panel(FILE *out, int index, const char *title)
 /* The axis of the first two panels: whole decades around what they show. */
 static void write_decades(const struct groups *g, FILE *out)
 {
-    double lo = INFINITY, hi = 0;
+    double lo = INFINITY, hi = positive_ms(0);
     for (int i = 0; i < g->n; i++) {
         for (int p = 0; p < PARTS; p++) {
             const struct part_stats *s = &g->items[i].parts[p];

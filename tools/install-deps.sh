@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that a job needs and this machine lacks. Asks nothing.
-# usage: install-deps.sh [build] [figures] [test] [lint] [bench]
+# usage: install-deps.sh [build] [figures] [test] [lint] [bench] [influx]
 set -u
 want=
 for job in "$@"; do
@@ -9,8 +9,9 @@ for job in "$@"; do
     figures) want="$want gnuplot-nox" ;;
     test)  want="$want libcmocka-dev sqlite3 jq" ;;
     lint)  want="$want clang-format clang-tidy cppcheck libomp-dev" ;;
-    bench) want="$want python3-simpy3" ;;
-    *) echo "willmsim: install-deps.sh: unknown job '$job'; use build, figures, test, lint or bench" >&2; exit 2 ;;
+    bench) want="$want python3-simpy3 sqlite3" ;;
+    influx) want="$want influxdb curl" ;;
+    *) echo "willmsim: install-deps.sh: unknown job '$job'; use build, figures, test, lint, bench or influx" >&2; exit 2 ;;
     esac
 done
 missing=

@@ -19,6 +19,7 @@ static const struct verb verbs[] = {
     {"check", verb_check, "check scenarios without running them"},
     {"list", verb_list, "print the words that a scenario may use"},
     {"schema", verb_schema, "print what a scenario file may hold"},
+    {"import", verb_import, "put measurements into a result file"},
     {"export", verb_export, "print a table of a result file"},
     {"metrics", verb_metrics, "print LAREI, LSEQ, shares and percentiles of a result file"},
     {"figures", verb_figures, "draw the papers' figures from a result file"},

@@ -23,33 +23,35 @@ void progress_start(struct progress *p, bool quiet)
     p->last_ns = 0;
 }
 
-void progress_step(void *self, const struct run_progress *step)
+void progress_share(struct progress *p, double done, double all, const char *unit, double scale)
 {
-    struct progress *p = self;
     int64_t now = wall_ns();
     if (!p->shown || now - p->last_ns < NS_PER_S / 10) {
         return;
     }
     p->last_ns = now;
     double wall_s = s_of_ns(now - p->start_ns);
-    double sim_s = s_of_ns(step->now_ns);
-    double end_s = s_of_ns(step->end_ns);
-    double share = end_s > 0 ? sim_s / end_s : 1;
-    double speed = wall_s > 0 ? sim_s / wall_s : 0;
+    double share = all > 0 ? done / all : 1;
+    double speed = wall_s > 0 ? done / wall_s : 0;
     char bar[BAR_WIDTH + 1];
     for (int i = 0; i < BAR_WIDTH; i++) {
         bar[i] = i < (int)(share * BAR_WIDTH) ? '#' : '.';
     }
     bar[BAR_WIDTH] = '\0';
-    fprintf(stderr, "\r[%s] %3.0f %%  %.1f of %.1f s  %.3g s/s", bar, share * 100, sim_s, end_s,
-            speed);
+    fprintf(stderr, "\r[%s] %3.0f %%  %.1f of %.1f %s  %.3g %s/s", bar, share * 100, done * scale,
+            all * scale, unit, speed * scale, unit);
     if (speed > 0) {
-        double left_s = (end_s - sim_s) / speed;
+        double left_s = (all - done) / speed;
         int minutes = left_s < 6e5 ? (int)(left_s / 60) : 9999;
         fprintf(stderr, "  %d:%02d left", minutes, (int)(left_s - 60.0 * minutes) % 60);
     }
     fputs("\033[K", stderr);
     fflush(stderr);
+}
+
+void progress_step(void *self, const struct run_progress *step)
+{
+    progress_share(self, s_of_ns(step->now_ns), s_of_ns(step->end_ns), "s", 1);
 }
 
 void progress_end(struct progress *p)

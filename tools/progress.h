@@ -17,6 +17,9 @@ int64_t wall_ns(void);
 
 void progress_start(struct progress *p, bool quiet);
 
+/* Draws how much of `all` is done, at most ten times a second; `scale` turns both into `unit`. */
+void progress_share(struct progress *p, double done, double all, const char *unit, double scale);
+
 /* For run_options.progress; `self` is the struct progress. Draws at most ten times a second. */
 void progress_step(void *self, const struct run_progress *step);
 

@@ -6,6 +6,7 @@
 int verb_run(int argc, char **argv);
 int verb_check(int argc, char **argv);
 int verb_list(int argc, char **argv);
+int verb_import(int argc, char **argv);
 int verb_export(int argc, char **argv);
 int verb_metrics(int argc, char **argv);
 int verb_figures(int argc, char **argv);

@@ -4,7 +4,7 @@
  * A backend is a module, kernels_WORD.so, that backend_load.c loads when it is asked for, so that
  * the simulator itself does not hang on its libraries. A module knows nothing of the other rooms.
  *
- * Activations are `act_bytes` wide numbers of the backend's own (f32 on the CPU);
+ * Activations are `act_bytes` wide numbers of the backend's own (f32 on the CPU, 16 bits on a GPU);
  * act_write() and act_read() convert. A weight matrix gives y = W x, rows outputs of cols inputs,
  * and is packed on the host (format.h). Calls are queued and done in order; stop() and the reads
  * wait. What fails leaves a line in `error`; later calls may then do nothing.
@@ -54,16 +54,17 @@ struct kernel_batch {
 };
 
 struct kernel_backend {
-    const char *word; /* "cpu" */
+    const char *word; /* "cpu", "cuda" */
     char device[128];
     char error[256]; /* empty: all is well */
     double memory_bytes, cache_bytes;
     bool half_is_bf16;
     bool has[KERNEL_FORMATS];
     size_t act_bytes;
-    int launches_per_layer; /* kernels that one layer of a decode step launches */
+    int multiprocessors; /* of a GPU; threads of a CPU */
     void *state;
 
+    void (*close)(struct kernel_backend *b); /* what was allocated is released before */
     void *(*alloc)(struct kernel_backend *b, size_t bytes);
     void (*release)(struct kernel_backend *b, void *memory);
     void (*write)(struct kernel_backend *b, void *to, const void *from, size_t bytes);
@@ -74,6 +75,11 @@ struct kernel_backend {
 
     void (*start)(struct kernel_backend *b);
     double (*stop)(struct kernel_backend *b); /* seconds since start(), by the device's events */
+    /* From record() on, kernels are kept; replay() does what start() does and runs them at once, as
+     * engines run decode steps. Nothing that waits or grows memory may lie between. record() is
+     * NULL where launches cost next to nothing, and returns false when it cannot. */
+    bool (*record)(struct kernel_backend *b);
+    void (*replay)(struct kernel_backend *b);
 
     /* Reads `bytes` and writes next to nothing: what a decode step does with weights. */
     void (*read_through)(struct kernel_backend *b, const void *from, size_t bytes);

@@ -42,10 +42,12 @@ int backend_load(const char *word, int index, struct kernel_backend *b, struct e
                  (module_open(dir, "", word, &module) || module_open(dir, "/..", word, &module));
     found = found || module_open(WILLMSIM_PREFIX, "/lib/willmsim", word, &module);
     if (!found) {
-        return err_work(e, NULL, NULL,
-                        "this build has no kernels for %s; install libopenblas-dev and run make "
-                        "again",
-                        word);
+        bool cpu = strcmp(word, "cpu") == 0;
+        return err_work(e, NULL, NULL, "this build has no kernels for %s; %s",
+                        cpu ? "the CPU" : "CUDA",
+                        cpu ? "install libopenblas-dev and run make again"
+                            : "install NVIDIA's CUDA toolkit (nvcc) and run make again, or use "
+                              "--cpu");
     }
     if (module == NULL) {
         return err_work(e, NULL, NULL, "cannot load the kernels for %s: %s", word, dlerror());
@@ -54,7 +56,8 @@ int backend_load(const char *word, int index, struct kernel_backend *b, struct e
     void *symbol = dlsym(module, KERNEL_OPEN_NAME);
     memcpy(&open_backend, &symbol, sizeof open_backend); /* POSIX's way from object to function */
     if (open_backend == NULL || !open_backend(b, index)) {
-        return err_work(e, NULL, NULL, "no %s device %d: %s", word, index,
+        return err_work(e, NULL, NULL, "no %s device %d: %s",
+                        strcmp(word, "cpu") == 0 ? "CPU" : "CUDA", index,
                         b->error[0] != '\0' ? b->error : "the module is of another version");
     }
     return 0;

@@ -5,8 +5,8 @@
 #include "base/err.h"
 #include "bench/kernels/backend.h"
 
-/* Opens "cpu", device `index`, into *b. The module stays loaded until the program
- * ends: its threads outlive a backend. */
+/* Opens "cpu" or "cuda", device `index`, into *b; the caller ends with b->close(). The module stays
+ * loaded until the program ends: its threads outlive a backend. */
 int backend_load(const char *word, int index, struct kernel_backend *b, struct err *e);
 
 #endif

@@ -1,27 +1,13 @@
 /* calibrate.c - measure, fit, write, read back, predict, compare. */
 #include "bench/kernels/calibrate.h"
 
+#include <errno.h>
 #include <gsl/gsl_sort.h>
 #include <gsl/gsl_statistics_double.h>
 #include <math.h>
 #include <stdlib.h>
-
-enum { DECODE_STEPS = 8 };
-
-/* Points of the loop as shares of the calibration's largest sizes: prompts of 1 to 3 sequences and
- * decode steps of 1 to 7, none at a size that the suite ran. */
-struct share_point {
-    bool decode;
-    int32_t sequences;
-    double share;
-};
-
-static const struct share_point shares[] = {
-    {false, 1, 0.19}, {false, 1, 0.40}, {false, 1, 0.71}, {false, 1, 0.93},
-    {false, 2, 0.15}, {false, 2, 0.33}, {false, 3, 0.12}, {false, 3, 0.27},
-    {true, 1, 0.20},  {true, 1, 0.73},  {true, 2, 0.33},  {true, 3, 0.20},
-    {true, 3, 0.67},  {true, 5, 0.30},  {true, 6, 0.67},  {true, 7, 0.21},
-};
+#include <string.h>
+#include <unistd.h>
 
 static double median(double *values, int n)
 {
@@ -29,35 +15,12 @@ static double median(double *values, int n)
     return gsl_stats_median_from_sorted_data(values, 1, (size_t)n);
 }
 
-/* The whole decoder at one point: median over the repeats of TTFT, or of the mean of a few decode
- * steps from that context on. */
-static double loop_measure(struct decoder *d, const struct loop_point *p, int repeats,
-                           const int32_t *ids)
-{
-    double seconds[16];
-    int n = repeats < 16 ? repeats : 16;
-    for (int i = -1; i < n; i++) { /* the first one warms up */
-        double s;
-        if (p->decode) {
-            decoder_pose(d, p->sequences, 1, p->tokens);
-            s = 0.0;
-            for (int k = 0; k < DECODE_STEPS; k++) {
-                s += decoder_step(d, NULL) / DECODE_STEPS;
-            }
-        } else {
-            s = decoder_prefill(d, ids, p->sequences, p->tokens);
-        }
-        seconds[i < 0 ? 0 : i] = s;
-    }
-    return median(seconds, n);
-}
-
 static double loop_predict(const struct llm_cost *cost, const struct loop_point *p)
 {
     if (p->decode) {
         return (double)llm_decode_run_ns(cost, p->sequences,
-                                         (int64_t)p->sequences * (p->tokens + 1), DECODE_STEPS) /
-               1e9 / DECODE_STEPS;
+                                         (int64_t)p->sequences * (p->tokens + 1), LOOP_STEPS) /
+               1e9 / LOOP_STEPS;
     }
     struct llm_chunk chunks[8];
     for (int i = 0; i < p->sequences; i++) {
@@ -76,12 +39,12 @@ static void loop_errors(struct calibration *c)
     c->p90_error = gsl_stats_quantile_from_sorted_data(errors, 1, (size_t)c->loop_points, 0.9);
 }
 
-/* Reads the profile as a scenario would, and compares it with the decoder. */
-static int loop_close(struct decoder *d, const struct calibrate_size *size, const char *dir,
-                      const char *name, struct calibration *c, struct err *e)
+/* Reads the profile as a scenario would, and compares it with what the decoder took. */
+static int loop_close(const struct llm_card *card, const char *dir, const char *name,
+                      struct calibration *c, struct err *e)
 {
     struct arena a = {0};
-    struct llm_setup setup = {.card = d->card, .tensor_parallel = 1};
+    struct llm_setup setup = {.card = card, .tensor_parallel = 1};
     setup.quant = LLM_BF16;
     setup.engine = LLM_VLLM;
     struct llm_cost cost;
@@ -89,41 +52,29 @@ static int loop_close(struct decoder *d, const struct calibrate_size *size, cons
     if (rc == 0) {
         rc = llm_cost_make(&setup, &cost, e);
     }
-    size_t ids_n = (size_t)d->limits.step_tokens;
-    int32_t *ids = rc == 0 ? calloc(ids_n, sizeof *ids) : NULL;
-    if (rc == 0 && ids == NULL) {
-        rc = err_memory(e, "closing the loop");
-    }
-    for (size_t i = 0; ids != NULL && i < ids_n; i++) {
-        ids[i] = (int32_t)(i * 7919 % (size_t)d->card->vocab);
-    }
+    const struct suite *s = &c->suite[KERNEL_HALF];
     c->loop_points = 0;
-    for (size_t i = 0; rc == 0 && i < sizeof shares / sizeof shares[0]; i++) {
-        if (shares[i].sequences > size->sequences_most) {
-            continue;
+    for (int i = 0; rc == 0 && i < s->n; i++) {
+        const struct suite_point *q = &s->point[i];
+        if (q->kind >= SUITE_TTFT && c->loop_points < LOOP_POINTS_MOST) {
+            struct loop_point *p = &c->loop[c->loop_points++];
+            bool decode = q->kind == SUITE_TPOT;
+            *p = (struct loop_point){decode, q->sequences, decode ? q->past : q->tokens, q->seconds,
+                                     0.0};
+            p->predicted_s = loop_predict(&cost, p);
         }
-        int32_t most = shares[i].decode ? size->context_most - DECODE_STEPS : size->tokens_most;
-        struct loop_point *p = &c->loop[c->loop_points++];
-        *p = (struct loop_point){.decode = shares[i].decode, .sequences = shares[i].sequences};
-        p->tokens = (int32_t)(shares[i].share * most);
-        p->measured_s = loop_measure(d, p, size->repeats, ids);
-        p->predicted_s = loop_predict(&cost, p);
     }
-    if (rc == 0 && d->b->error[0] != '\0') {
-        rc = err_work(e, NULL, NULL, "%s: %s", d->b->device, d->b->error);
-    }
-    if (rc == 0) {
+    if (rc == 0 && c->loop_points > 0) {
         loop_errors(c);
     }
-    free(ids);
     arena_free(&a);
     return rc;
 }
 
-/* One format: a decoder, its check, its suite and fit. The one of 16 bits stays in *keep. */
+/* One format: a decoder, its check, its suite and fit. The whole decoder is timed in 16 bits. */
 static int format_run(struct kernel_backend *b, const struct llm_card *card,
                       const struct calibrate_size *size, enum kernel_format format, uint64_t seed,
-                      struct calibration *c, struct decoder *keep, struct err *e)
+                      struct calibration *c, struct err *e)
 {
     struct decoder_limits limits = {size->sequences_most, size->context_most, size->tokens_most};
     struct decoder d;
@@ -145,16 +96,13 @@ static int format_run(struct kernel_backend *b, const struct llm_card *card,
         /* The loop runs in 16 bits only; the others need less care. */
         struct calibrate_size here = *size;
         here.repeats = format == KERNEL_HALF ? size->repeats : (size->repeats + 1) / 2;
+        suite_plan(&here, format == KERNEL_HALF, &c->suite[format]);
         rc = suite_run(&d, &here, &c->suite[format], e);
     }
     if (rc == 0) {
-        rc = fit_make(card, &c->suite[format], &c->fit[format], e);
+        rc = fit_make(card, format, &c->suite[format], &c->fit[format], e);
     }
-    if (rc == 0 && format == KERNEL_HALF) {
-        *keep = d;
-    } else {
-        decoder_free(&d);
-    }
+    decoder_free(&d);
     return rc;
 }
 
@@ -163,52 +111,106 @@ int calibrate_run(struct kernel_backend *b, const struct llm_card *card,
                   uint64_t seed, struct calibration *c, struct err *e)
 {
     *c = (struct calibration){0};
-    struct decoder d = {.b = b};
-    int rc = check_kernels(b, seed, &c->check_worst, e);
+    char path[1200];
+    snprintf(path, sizeof path, "%s/%s.json", dir, name);
+    int rc = 0;
+    if (access(dir, W_OK | X_OK) != 0) { /* said before an hour's work, not after */
+        rc = err_work(e, path, NULL, "cannot be written: %s", strerror(errno));
+    }
+    if (rc == 0) {
+        rc = check_kernels(b, seed, &c->check_worst, e);
+    }
     for (int i = KERNEL_FORMATS - 1; rc == 0 && i >= 0; i--) {
         if (b->has[i]) {
-            rc = format_run(b, card, size, (enum kernel_format)i, seed, c, &d, e);
+            rc = format_run(b, card, size, (enum kernel_format)i, seed, c, e);
         }
     }
     if (rc == 0) {
         rc = profile_write(b, card, c, dir, name, e);
     }
     if (rc == 0) {
-        rc = loop_close(&d, size, dir, name, c, e);
+        rc = loop_close(card, dir, name, c, e);
+        if (rc == 0) { /* once more, with the errors of the loop */
+            rc = profile_write(b, card, c, dir, name, e);
+        } else {
+            unlink(path);
+        }
     }
-    if (rc == 0) { /* once more, with the errors of the loop */
-        rc = profile_write(b, card, c, dir, name, e);
-    }
-    decoder_free(&d);
     return rc;
 }
 
-static void print_fit(FILE *out, const char *name, const struct fit_value *v)
+static void print_value(FILE *out, const char *name, const struct fit_value *v, double unit)
 {
-    fprintf(out, "    %-34s %12.4g us  +- %.2g\n", name, v->value * 1e6, v->error * 1e6);
+    fprintf(out, "    %-40s %12.4g  +- %.2g\n", name, v->value * unit, v->error * unit);
+}
+
+static void print_quality(FILE *out, const char *name, const struct fit_quality *q)
+{
+    fprintf(out, "    %-40s R2 %.4f, median error %.1f %%", name, q->r2, q->error_fitted_pct);
+    if (q->rows_held_out > 0) {
+        fprintf(out, ", of %d held out %.1f %%", q->rows_held_out, q->error_held_out_pct);
+    }
+    fprintf(out, "\n");
+}
+
+/* Seconds of one kernel at one count; negative when it was not timed. */
+static double seconds_at(const struct suite *s, enum suite_kind kind, int32_t tokens)
+{
+    for (int i = 0; i < s->n; i++) {
+        const struct suite_point *p = &s->point[i];
+        if (p->kind == kind && p->sequences * p->tokens == tokens) {
+            return p->seconds;
+        }
+    }
+    return -1.0;
+}
+
+static void print_products(FILE *out, const struct llm_card *card, const struct suite *s)
+{
+    fprintf(out, "    %8s %34s %12s\n", "tokens", "qkv, out, gate+up, down: us", "GFLOP/s");
+    for (int i = 0; i < s->n; i++) {
+        int32_t tokens = s->point[i].tokens;
+        if (s->point[i].kind != (enum suite_kind)DECODER_QKV) {
+            continue;
+        }
+        double all = 0.0;
+        double flops = 0.0;
+        fprintf(out, "    %8d ", tokens);
+        for (int m = 0; m < DECODER_MATRICES; m++) {
+            double n;
+            double k;
+            double seconds = seconds_at(s, (enum suite_kind)m, tokens);
+            suite_shape(card, (enum suite_kind)m, &n, &k);
+            all += seconds;
+            flops += 2.0 * tokens * n * k;
+            fprintf(out, " %9.1f", seconds * 1e6);
+        }
+        fprintf(out, " %11.1f%s\n", flops / all / 1e9, s->point[i].held_out ? " held out" : "");
+    }
 }
 
 static void print_format(FILE *out, const struct llm_card *card, const struct suite *s,
                          const struct fit *f, enum kernel_format format)
 {
+    const struct fit_gemm *g = &f->gemm;
     fprintf(out, "  %s\n", format_word(format));
-    for (int i = 0; i < s->matrices.n; i++) {
-        const struct suite_point *p = &s->matrices.point[i];
-        double flops =
-            2.0 * (p->tokens * card->layer_parameters + p->sequences * card->head_parameters);
-        fprintf(out, "    products of %4.0f tokens %10.3f ms %9.1f GFLOP/s; between %8.3f ms\n",
-                p->tokens, p->seconds * 1e3, flops / p->seconds / 1e9,
-                s->between.point[i].seconds * 1e3);
+    print_products(out, card, s);
+    print_value(out, "product: launch, us", &g->launch_s, 1e6);
+    print_value(out, "product: ns a kB", &g->byte_s, 1e12);
+    print_value(out, "product: ns a MFLOP", &g->flop_s, 1e15);
+    print_quality(out, "form of the products", &g->quality);
+    print_quality(out, "lines between the products' rows", &g->table);
+    if (format != KERNEL_HALF) {
+        return;
     }
-    print_fit(out, "weights, once a step", &f->weights_s);
-    print_fit(out, "a token, waiting for weights", &f->token_s);
-    print_fit(out, "a token, multiplying", &f->token_compute_s);
-    print_fit(out, "a (query, key) pair of a prompt", &f->pair_s);
-    print_fit(out, "a cached token", &f->context_s);
-    print_fit(out, "a sequence", &f->sequence_s);
-    print_fit(out, "a step", &f->step_s);
-    fprintf(out, "    R2: products %.4f, prompt attention %.4f, cached attention %.4f\n",
-            f->r2_matrices, f->r2_prompt, f->r2_decode);
+    print_value(out, "prompt: ns a (query, key) pair, layer", &f->pair_s, 1e9);
+    print_value(out, "cache: ns a cached token, layer", &f->context_s, 1e9);
+    print_value(out, "cache: us a sequence, layer", &f->sequence_s, 1e6);
+    print_value(out, "between products: us a token, layer", &f->between.launch_token_s, 1e6);
+    print_quality(out, "attention of prompts", &f->prompt);
+    print_quality(out, "attention to the cache", &f->decode);
+    print_quality(out, "between the products", &f->between.quality);
+    print_quality(out, "embedding and sampling", &f->ends.quality);
 }
 
 void calibrate_print(FILE *out, const struct kernel_backend *b, const struct llm_card *card,

@@ -7,7 +7,15 @@
 #include <string.h>
 
 enum { ROWS = 192, COLS = 256, TOKENS_MOST = 40, WIDTH = 256 };
-enum { HEADS = 4, KV_HEADS = 2, DIM = 64, PROMPT = 70, SEQUENCES = 2, BLOCKS = 8 };
+enum { SEQUENCES = 2, PROMPT_MOST = 300 };
+
+/* Attention's sizes: every head width, groups of 1 and 2, prompts within and beyond a tile of
+ * queries, contexts within and beyond one split. */
+struct attention_size {
+    int heads, kv_heads, dim, prompt;
+};
+static const struct attention_size sizes[] = {
+    {4, 2, 64, 70}, {2, 1, 128, 130}, {1, 1, 32, PROMPT_MOST}, {1, 1, 96, 33}};
 
 struct check {
     struct kernel_backend *b;
@@ -142,121 +150,166 @@ static void check_norm_gate(struct check *c)
     c->b->release(c->b, y_device);
 }
 
-enum { TOKEN_WIDTH = (HEADS + 2 * KV_HEADS) * DIM };
+/* Keys and values are 16 bits wide, and so are queries, weights and outputs where activations are:
+ * each rounding is 2^-9 / sqrt(3) of bf16, and a sum that nearly cancels magnifies them. */
+static double attention_allowed(const struct kernel_backend *b)
+{
+    return b->act_bytes == 2 ? 0.015 : 0.01;
+}
 
-static void rotate(double *x, int heads, int position)
+static int token_width(const struct attention_size *z)
+{
+    return (z->heads + 2 * z->kv_heads) * z->dim;
+}
+
+static void rotate(double *x, int heads, int dim, int position)
 {
     for (int h = 0; h < heads; h++) {
-        for (int i = 0; i < DIM / 2; i++) {
-            double angle = position * pow(10000.0, -2.0 * i / DIM);
-            double u = x[h * DIM + i];
-            double v = x[h * DIM + i + DIM / 2];
-            x[h * DIM + i] = u * cos(angle) - v * sin(angle);
-            x[h * DIM + i + DIM / 2] = u * sin(angle) + v * cos(angle);
+        for (int i = 0; i < dim / 2; i++) {
+            double angle = position * pow(10000.0, -2.0 * i / dim);
+            double u = x[h * dim + i];
+            double v = x[h * dim + i + dim / 2];
+            x[h * dim + i] = u * cos(angle) - v * sin(angle);
+            x[h * dim + i + dim / 2] = u * sin(angle) + v * cos(angle);
         }
     }
 }
 
 /* Attention of token `at` of a rotated sequence to itself and all before it. */
-static void attend(const double *qkv, int at, double *out)
+static void attend(const struct attention_size *z, const double *qkv, int at, double *out)
 {
-    double scores[PROMPT + 1];
-    for (int h = 0; h < HEADS; h++) {
-        int kv = h / (HEADS / KV_HEADS);
+    double scores[PROMPT_MOST + 1];
+    int width = token_width(z);
+    for (int h = 0; h < z->heads; h++) {
+        int kv = h / (z->heads / z->kv_heads);
         double sum = 0.0;
         for (int t = 0; t <= at; t++) {
             double score = 0.0;
-            for (int i = 0; i < DIM; i++) {
-                score += qkv[at * TOKEN_WIDTH + h * DIM + i] *
-                         qkv[t * TOKEN_WIDTH + (HEADS + kv) * DIM + i];
+            for (int i = 0; i < z->dim; i++) {
+                score += qkv[at * width + h * z->dim + i] *
+                         qkv[t * width + (z->heads + kv) * z->dim + i];
             }
-            scores[t] = exp(score / sqrt(DIM));
+            scores[t] = exp(score / sqrt(z->dim));
             sum += scores[t];
         }
-        for (int i = 0; i < DIM; i++) {
+        for (int i = 0; i < z->dim; i++) {
             double value = 0.0;
             for (int t = 0; t <= at; t++) {
-                value += scores[t] * qkv[t * TOKEN_WIDTH + (HEADS + KV_HEADS + kv) * DIM + i];
+                value += scores[t] * qkv[t * width + (z->heads + z->kv_heads + kv) * z->dim + i];
             }
-            out[h * DIM + i] = value / sum;
+            out[h * z->dim + i] = value / sum;
         }
     }
 }
 
-/* A prompt of PROMPT tokens for each sequence, then one token more through the cache. */
-static void check_attention(struct check *c)
+/* What the kernels of one size work on. */
+struct attention_case {
+    const struct attention_size *z;
+    struct kernel_attention a;
+    float *x, *part;     /* tokens of all sequences; those that run next */
+    double *rotated, *y; /* in double precision, after rotation; what must come out */
+    void *out, *qkv;
+    int32_t past[SEQUENCES];
+    void *past_device;
+};
+
+/* Rotated tokens and the outputs of the prompts. */
+static void attention_expect(struct attention_case *k)
 {
-    enum { ALL = PROMPT + 1, NUMBERS = SEQUENCES * ALL * TOKEN_WIDTH };
+    const struct attention_size *z = k->z;
+    int all = z->prompt + 1;
+    int width = token_width(z);
+    for (int s = 0; s < SEQUENCES; s++) {
+        memcpy(k->part + s * z->prompt * width, k->x + s * all * width,
+               sizeof *k->x * (size_t)z->prompt * (size_t)width);
+        for (int t = 0; t < all; t++) {
+            double *token = k->rotated + (s * all + t) * width;
+            for (int i = 0; i < width; i++) {
+                token[i] = k->x[(s * all + t) * width + i];
+            }
+            rotate(token, z->heads + z->kv_heads, z->dim, t);
+        }
+        for (int t = 0; t < z->prompt; t++) {
+            attend(z, k->rotated + s * all * width, t,
+                   k->y + (s * z->prompt + t) * z->heads * z->dim);
+        }
+    }
+}
+
+/* A prompt for each sequence, then one token more through the cache. */
+static void attention_run(struct check *c, struct attention_case *k)
+{
     struct kernel_backend *b = c->b;
-    float *x = calloc(NUMBERS, sizeof *x);
-    float *part = calloc(NUMBERS, sizeof *part);
-    double *rotated = calloc(NUMBERS, sizeof *rotated);
-    double *y = calloc((size_t)SEQUENCES * PROMPT * HEADS * DIM, sizeof *y);
-    size_t cache_bytes = (size_t)SEQUENCES * BLOCKS * KERNEL_BLOCK * KV_HEADS * DIM * 2;
-    int32_t table[SEQUENCES * BLOCKS];
+    const struct attention_size *z = k->z;
+    int all = z->prompt + 1;
+    int width = token_width(z);
+    int out = z->heads * z->dim;
+    struct kernel_batch batch = {SEQUENCES, z->prompt, k->past_device, 0};
+    b->write(b, k->past_device, k->past, sizeof k->past);
+    fill(c, k->x, (int64_t)SEQUENCES * all * width);
+    /* The last token of each sequence is uploaded later; round them all alike. */
+    b->release(b, upload(c, k->x, (int64_t)SEQUENCES * all * width));
+    attention_expect(k);
+    k->qkv = upload(c, k->part, (int64_t)SEQUENCES * z->prompt * width);
+    b->rotate_store(b, k->qkv, &k->a, &batch);
+    b->attend_prompt(b, k->qkv, &k->a, &batch, k->out);
+    judge(c, "attend_prompt", k->out, k->y, (int64_t)SEQUENCES * z->prompt * out,
+          attention_allowed(b));
+    for (int s = 0; s < SEQUENCES; s++) {
+        k->past[s] = z->prompt;
+        memcpy(k->part + s * width, k->x + (s * all + z->prompt) * width,
+               (size_t)width * sizeof *k->x);
+        attend(z, k->rotated + s * all * width, z->prompt, k->y + s * out);
+    }
+    b->write(b, k->past_device, k->past, sizeof k->past);
+    batch.tokens = 1;
+    batch.past_max = z->prompt;
+    b->act_write(b, k->qkv, k->part, SEQUENCES * (size_t)width);
+    b->rotate_store(b, k->qkv, &k->a, &batch);
+    b->attend_decode(b, k->qkv, &k->a, &batch, k->out);
+    if (c->rc == 0) {
+        judge(c, "attend_decode", k->out, k->y, (int64_t)SEQUENCES * out, attention_allowed(b));
+    }
+}
+
+static void check_attention(struct check *c, const struct attention_size *z)
+{
+    enum { BLOCKS = PROMPT_MOST / KERNEL_BLOCK + 1 };
+    struct kernel_backend *b = c->b;
+    size_t numbers = SEQUENCES * ((size_t)z->prompt + 1) * (size_t)token_width(z);
+    size_t outputs = SEQUENCES * (size_t)z->prompt * (size_t)z->heads * (size_t)z->dim;
+    size_t cache_bytes =
+        2 * SEQUENCES * BLOCKS * KERNEL_BLOCK * (size_t)z->kv_heads * (size_t)z->dim;
+    int32_t table[SEQUENCES * BLOCKS]; /* the last block first: nothing lies in order */
     for (int i = 0; i < SEQUENCES * BLOCKS; i++) {
         table[i] = SEQUENCES * BLOCKS - 1 - i;
     }
-    int32_t past[SEQUENCES] = {0};
     void *table_device = b->alloc(b, sizeof table);
-    void *past_device = b->alloc(b, sizeof past);
-    void *keys = b->alloc(b, cache_bytes);
-    void *values = b->alloc(b, cache_bytes);
-    void *out = b->alloc(b, (size_t)SEQUENCES * PROMPT * HEADS * DIM * b->act_bytes);
-    void *qkv = NULL;
-    if (!x || !part || !rotated || !y || !table_device || !past_device || !keys || !values ||
-        !out) {
-        c->rc = err_memory(c->e, "checking kernels");
-    } else {
+    struct attention_case k = {.z = z};
+    k.a = (struct kernel_attention){
+        z->heads,     z->kv_heads, z->dim, b->alloc(b, cache_bytes), b->alloc(b, cache_bytes),
+        table_device, BLOCKS};
+    k.past_device = b->alloc(b, sizeof k.past);
+    k.out = b->alloc(b, outputs * b->act_bytes);
+    k.x = calloc(numbers, sizeof *k.x);
+    k.part = calloc(numbers, sizeof *k.part);
+    k.rotated = calloc(numbers, sizeof *k.rotated);
+    k.y = calloc(outputs, sizeof *k.y);
+    if (table_device && k.a.keys && k.a.values && k.past_device && k.out && k.x && k.part &&
+        k.rotated && k.y) {
         b->write(b, table_device, table, sizeof table);
-        b->write(b, past_device, past, sizeof past);
-        struct kernel_attention a = {HEADS, KV_HEADS, DIM, keys, values, table_device, BLOCKS};
-        struct kernel_batch batch = {SEQUENCES, PROMPT, past_device, 0};
-        fill(c, x, NUMBERS);
-        /* The last token of each sequence is uploaded later; round them all alike. */
-        b->release(b, upload(c, x, NUMBERS));
-        for (int s = 0; s < SEQUENCES; s++) {
-            memcpy(part + s * PROMPT * TOKEN_WIDTH, x + s * ALL * TOKEN_WIDTH,
-                   (size_t)PROMPT * TOKEN_WIDTH * sizeof *x);
-            for (int t = 0; t < ALL; t++) {
-                double *token = rotated + (s * ALL + t) * TOKEN_WIDTH;
-                for (int i = 0; i < TOKEN_WIDTH; i++) {
-                    token[i] = x[(s * ALL + t) * TOKEN_WIDTH + i];
-                }
-                rotate(token, HEADS + KV_HEADS, t);
-            }
-            for (int t = 0; t < PROMPT; t++) {
-                attend(rotated + s * ALL * TOKEN_WIDTH, t, y + (s * PROMPT + t) * HEADS * DIM);
-            }
-        }
-        qkv = upload(c, part, (int64_t)SEQUENCES * PROMPT * TOKEN_WIDTH);
-        b->rotate_store(b, qkv, &a, &batch);
-        b->attend_prompt(b, qkv, &a, &batch, out);
-        judge(c, "attend_prompt", out, y, (int64_t)SEQUENCES * PROMPT * HEADS * DIM, 0.005);
-        for (int s = 0; s < SEQUENCES; s++) {
-            past[s] = PROMPT;
-            memcpy(part + s * TOKEN_WIDTH, x + (s * ALL + PROMPT) * TOKEN_WIDTH,
-                   TOKEN_WIDTH * sizeof *x);
-            attend(rotated + s * ALL * TOKEN_WIDTH, PROMPT, y + s * HEADS * DIM);
-        }
-        b->write(b, past_device, past, sizeof past);
-        batch.tokens = 1;
-        batch.past_max = PROMPT;
-        b->act_write(b, qkv, part, (size_t)SEQUENCES * TOKEN_WIDTH);
-        b->rotate_store(b, qkv, &a, &batch);
-        b->attend_decode(b, qkv, &a, &batch, out);
-        if (c->rc == 0) {
-            judge(c, "attend_decode", out, y, (int64_t)SEQUENCES * HEADS * DIM, 0.01);
-        }
+        attention_run(c, &k);
+    } else {
+        c->rc = err_memory(c->e, "checking kernels");
     }
-    void *const memory[] = {table_device, past_device, keys, values, out, qkv};
+    void *const memory[] = {table_device, k.a.keys, k.a.values, k.past_device, k.out, k.qkv};
     for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++) {
         b->release(b, memory[i]);
     }
-    free(x);
-    free(part);
-    free(rotated);
-    free(y);
+    free(k.x);
+    free(k.part);
+    free(k.rotated);
+    free(k.y);
 }
 
 int check_kernels(struct kernel_backend *b, uint64_t seed, double *worst, struct err *e)
@@ -271,8 +324,8 @@ int check_kernels(struct kernel_backend *b, uint64_t seed, double *worst, struct
     if (c.rc == 0) {
         check_norm_gate(&c);
     }
-    if (c.rc == 0) {
-        check_attention(&c);
+    for (size_t i = 0; c.rc == 0 && i < sizeof sizes / sizeof sizes[0]; i++) {
+        check_attention(&c, &sizes[i]);
     }
     *worst = c.worst;
     return c.rc;

@@ -43,6 +43,7 @@ struct decoder {
     struct kernel_batch batch;
     int32_t *past_host;
     int32_t length; /* tokens of each sequence of the batch so far */
+    bool graphs;    /* decode steps are recorded and replayed, where the backend can */
 };
 
 /* Makes a decoder with random weights (`seed` not 0). ERR_INPUT when the card's shape is not one

@@ -3,7 +3,8 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include "bench/kernels/half.h"
 
 size_t format_value_bytes(enum kernel_format format, int64_t rows, int64_t cols)
 {
@@ -25,48 +26,9 @@ size_t format_scales(enum kernel_format format, int64_t rows, int64_t cols)
     }
 }
 
-/* Round to nearest, ties to even, on the upper half of the word. */
-static uint16_t bf16_of(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return (uint16_t)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-}
-
-static float of_bf16(uint16_t half)
-{
-    uint32_t bits = (uint32_t)half << 16;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-/* A number with `digits` binary digits after the leading one and exponents from `least` up:
- * what f16 (10, -14) and e4m3 (3, -6) hold. */
-static float round_float(float value, int digits, int least)
-{
-    int exponent;
-    frexpf(value, &exponent);
-    exponent = exponent - 1 < least ? least : exponent - 1;
-    return ldexpf(rintf(ldexpf(value, digits - exponent)), exponent - digits);
-}
-
-static uint16_t f16_of(float value)
-{
-    float r = round_float(value, 10, -14);
-    uint16_t sign = signbit(r) ? 0x8000 : 0;
-    float a = fabsf(r);
-    if (a < 0x1p-14F) {
-        return (uint16_t)(sign | (uint16_t)ldexpf(a, 24));
-    }
-    int exponent;
-    float mantissa = frexpf(a, &exponent);
-    return (uint16_t)(sign | ((exponent + 14) << 10) | (int)ldexpf(2.0F * mantissa - 1.0F, 10));
-}
-
 static uint8_t e4m3_of(float value)
 {
-    float r = round_float(value, 3, -6);
+    float r = half_round(value, 3, -6);
     uint8_t sign = signbit(r) ? 0x80 : 0;
     float a = fabsf(r);
     if (a < 0x1p-6F) {
@@ -89,9 +51,9 @@ static float largest(const float *from, int64_t n)
 static void pack_half(bool bf16, const float *from, size_t n, uint16_t *values, float *rounded)
 {
     for (size_t i = 0; i < n; i++) {
-        values[i] = bf16 ? bf16_of(from[i]) : f16_of(from[i]);
+        values[i] = bf16 ? half_to_bf16(from[i]) : half_to_f16(from[i]);
         if (rounded != NULL) {
-            rounded[i] = bf16 ? of_bf16(values[i]) : round_float(from[i], 10, -14);
+            rounded[i] = bf16 ? half_of_bf16(values[i]) : half_round(from[i], 10, -14);
         }
     }
 }
@@ -104,7 +66,7 @@ static float pack_group(enum kernel_format format, const float *from, int64_t n,
     float scale = largest(from, n) / top;
     for (int64_t i = 0; i < n; i++) {
         float scaled = from[i] / scale;
-        float kept = format == KERNEL_FP8 ? round_float(scaled, 3, -6) : rintf(scaled);
+        float kept = format == KERNEL_FP8 ? half_round(scaled, 3, -6) : rintf(scaled);
         if (format == KERNEL_FP8) {
             values[i] = e4m3_of(scaled);
         } else if (format == KERNEL_W4A16) {
