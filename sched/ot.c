@@ -8,6 +8,7 @@
 const struct ot_search ot_paper = {.prune = true};
 const struct ot_search ot_unpruned = {0};
 const struct ot_search ot_fast = {.prune = true, .bound = true, .bisect = true};
+const struct ot_search ot_wide = {.wide = true};
 
 /* Requests of one n among those before d, by rising rho_up, with the sums of the first ones. */
 struct class {
@@ -28,14 +29,19 @@ struct ot {
     int32_t *below;         /* by class: requests of F in the classes after it */
     int32_t *set;           /* the set found */
     int32_t *left, *chosen; /* GAH: who is left, whom a node took */
+    int64_t *levels;        /* by class, for a node's own `seconds`: n, and how many of it */
+    int32_t *counts;
 
     /* of the search under way */
     const struct ot_request *requests;
     const struct ot_search *search;
+    const struct ot_node *node;
     int32_t n_classes, n_sorted;
     uint64_t visited;
     bool stopped;
     double rho_left, tokens_left, work_left; /* what d leaves */
+    double tau_s;                            /* of d */
+    int32_t last_class;                      /* of d */
 };
 
 struct ot_model ot_model_of(int64_t layers, int64_t hidden, int64_t s_pad)
@@ -59,6 +65,19 @@ double ot_seconds(const struct ot_model *m, const struct ot_node *node, int64_t 
     return node->beta * (m->k3 + work_of(m, n)) / node->flops;
 }
 
+double ot_batch_seconds(const struct ot_model *m, const struct ot_node *node, const int64_t *n,
+                        const int32_t *counts, int32_t classes)
+{
+    if (node->seconds != NULL) {
+        return node->seconds(node->self, n, counts, classes);
+    }
+    double sum = 0;
+    for (int32_t k = 0; k < classes; k++) {
+        sum += counts[k] * ot_seconds(m, node, n[k]);
+    }
+    return sum;
+}
+
 /* --- Room ------------------------------------------------------------------------------------- */
 
 static void room_free(struct ot *ot)
@@ -72,6 +91,8 @@ static void room_free(struct ot *ot)
     free(ot->set);
     free(ot->left);
     free(ot->chosen);
+    free(ot->levels);
+    free(ot->counts);
 }
 
 bool ot_reserve(struct ot *ot, int32_t capacity)
@@ -89,10 +110,12 @@ bool ot_reserve(struct ot *ot, int32_t capacity)
                       .below = malloc(n * sizeof *room.below),
                       .set = malloc(n * sizeof *room.set),
                       .left = malloc(n * sizeof *room.left),
-                      .chosen = malloc(n * sizeof *room.chosen)};
+                      .chosen = malloc(n * sizeof *room.chosen),
+                      .levels = malloc(n * sizeof *room.levels),
+                      .counts = malloc(n * sizeof *room.counts)};
     if (room.sorted == NULL || room.class_of == NULL || room.member == NULL || room.sum == NULL ||
         room.classes == NULL || room.below == NULL || room.set == NULL || room.left == NULL ||
-        room.chosen == NULL) {
+        room.chosen == NULL || room.levels == NULL || room.counts == NULL) {
         room_free(&room);
         return false;
     }
@@ -227,19 +250,52 @@ static void join(struct ot *ot, int32_t k, int32_t at)
 /* --- The tree ----------------------------------------------------------------------------------
  */
 
+/* Is the batch in time that has what is picked before class k, the `lacking` cheapest from there on,
+ * and d? */
+static bool time_fits(const struct ot *ot, int32_t k, int32_t lacking, double work)
+{
+    if (ot->node->seconds == NULL) {
+        return work <= ot->work_left;
+    }
+    for (int32_t i = 0; i < ot->n_classes; i++) {
+        const struct class *c = &ot->classes[i];
+        int32_t v = i < k ? c->pick : c->size < lacking ? c->size : lacking;
+        lacking -= i < k ? 0 : v;
+        ot->levels[i] = c->n;
+        ot->counts[i] = v + (i == ot->last_class ? 1 : 0);
+    }
+    return ot->node->seconds(ot->node->self, ot->levels, ot->counts, ot->n_classes) <= ot->tau_s;
+}
+
 /* Can `lacking` requests from class k on, the cheapest by n, still be had? The uplink's bound takes
  * each class's own smallest first, which is as cheap as that mix by n can be; a mix dearer in n may
  * be cheaper in rho_up, so only tokens and work are bounded. */
 static bool rest_fits(const struct ot *ot, int32_t k, int32_t lacking, double tokens, double work)
 {
-    for (; lacking > 0 && k < ot->n_classes; k++) {
-        const struct class *c = &ot->classes[k];
-        int32_t v = c->size < lacking ? c->size : lacking;
+    int32_t open = lacking;
+    for (int32_t i = k; open > 0 && i < ot->n_classes; i++) {
+        const struct class *c = &ot->classes[i];
+        int32_t v = c->size < open ? c->size : open;
         tokens += (double)v * (double)c->n;
         work += (double)v * c->work;
-        lacking -= v;
+        open -= v;
     }
-    return lacking == 0 && tokens <= ot->tokens_left && work <= ot->work_left;
+    return open == 0 && tokens <= ot->tokens_left && time_fits(ot, k, lacking, work);
+}
+
+/* Algorithm 1: the z - 1 of F with the fewest tokens, if they fit. */
+static bool take_cheapest(struct ot *ot, int32_t lacking)
+{
+    ot->visited++;
+    if (!rest_fits(ot, 0, lacking, 0, 0)) {
+        return false;
+    }
+    for (int32_t k = 0; k < ot->n_classes; k++) {
+        struct class *c = &ot->classes[k];
+        c->pick = c->size < lacking ? c->size : lacking;
+        lacking -= c->pick;
+    }
+    return true;
 }
 
 /* Takes `lacking` more requests from the classes k.. to what is taken so far. */
@@ -250,7 +306,8 @@ static bool descend(struct ot *ot, int32_t k, int32_t lacking, double rho, doubl
         for (; k < ot->n_classes; k++) {
             ot->classes[k].pick = 0;
         }
-        return rho <= ot->rho_left && tokens <= ot->tokens_left && work <= ot->work_left;
+        return rho <= ot->rho_left && tokens <= ot->tokens_left &&
+               time_fits(ot, ot->n_classes, 0, work);
     }
     if (k == ot->n_classes) {
         return false;
@@ -265,6 +322,7 @@ static bool descend(struct ot *ot, int32_t k, int32_t lacking, double rho, doubl
         double rho_v = rho + sum[v];
         double tokens_v = tokens + (double)v * (double)c->n;
         double work_v = work + (double)v * c->work;
+        c->pick = v;
         if (ot->search->bound &&
             (rho_v > ot->rho_left || !rest_fits(ot, k + 1, lacking - v, tokens_v, work_v))) {
             continue;
@@ -274,7 +332,6 @@ static bool descend(struct ot *ot, int32_t k, int32_t lacking, double rho, doubl
             return false;
         }
         ot->visited++;
-        c->pick = v;
         if (descend(ot, k + 1, lacking - v, rho_v, tokens_v, work_v)) {
             return true;
         }
@@ -291,7 +348,8 @@ static bool feasible(struct ot *ot, const struct ot_model *model, const struct o
 {
     double memory_tokens =
         (node->memory_bytes / node->alpha - model->k1) / model->k2 - (double)model->s_pad * z;
-    double tokens = node->dl_tokens < memory_tokens ? node->dl_tokens : memory_tokens;
+    bool wide = ot->search->wide;
+    double tokens = !wide && node->dl_tokens < memory_tokens ? node->dl_tokens : memory_tokens;
     for (int32_t k = 0; k < ot->n_classes; k++) {
         ot->classes[k].size = 0;
         sums(ot, k)[0] = 0;
@@ -307,9 +365,11 @@ static bool feasible(struct ot *ot, const struct ot_model *model, const struct o
             ot->tokens_left = tokens - (double)last->n;
             ot->work_left = last->tau_s * node->flops / node->beta - model->k3 * z -
                             ot->classes[ot->class_of[d]].work;
+            ot->tau_s = last->tau_s;
+            ot->last_class = ot->class_of[d];
             bool hopeless =
                 ot->search->bound && (ot->rho_left < 0 || !rest_fits(ot, 0, z - 1, 0, 0));
-            if (!hopeless && descend(ot, 0, z - 1, 0, 0, 0)) {
+            if (wide ? take_cheapest(ot, z - 1) : !hopeless && descend(ot, 0, z - 1, 0, 0, 0)) {
                 int32_t n = 0;
                 for (int32_t k = 0; k < ot->n_classes; k++) {
                     memcpy(ot->set + n, ot->member + ot->classes[k].first,
@@ -340,6 +400,7 @@ struct ot_answer ot_solve(struct ot *ot, const struct ot_model *model, const str
 {
     ot->requests = requests;
     ot->search = search;
+    ot->node = node;
     ot->visited = 0;
     ot->stopped = false;
     prepare(ot, model, node, candidates, n);
@@ -364,6 +425,13 @@ struct ot_answer ot_solve(struct ot *ot, const struct ot_model *model, const str
                 memcpy(selected, ot->set, (size_t)z * sizeof *selected);
             }
         }
+    }
+    if (search->wide && !ot_feasible(model, node, requests, selected, count)) {
+        uint64_t visited = ot->visited;
+        struct ot_answer tree =
+            ot_solve(ot, model, node, requests, candidates, n, &ot_fast, selected);
+        tree.nodes_visited += visited;
+        return tree;
     }
     qsort(selected, (size_t)count, sizeof *selected, by_number);
     return (struct ot_answer){count, ot->visited, ot->stopped};
@@ -399,10 +467,47 @@ struct ot_answer ot_gah(struct ot *ot, const struct ot_model *model, const struc
     return all;
 }
 
+/* Counts a request of n tokens in classes of rising n; false: there are too many. */
+static bool count_level(int64_t *levels, int32_t *counts, int32_t *classes, int64_t n)
+{
+    int32_t k = *classes;
+    while (k > 0 && levels[k - 1] >= n) {
+        k--;
+    }
+    if (k == *classes || levels[k] != n) {
+        if (*classes == OT_LEVELS_MAX) {
+            return false;
+        }
+        memmove(levels + k + 1, levels + k, (size_t)(*classes - k) * sizeof *levels);
+        memmove(counts + k + 1, counts + k, (size_t)(*classes - k) * sizeof *counts);
+        levels[k] = n;
+        counts[k] = 0;
+        ++*classes;
+    }
+    counts[k]++;
+    return true;
+}
+
+static double set_seconds(const struct ot_model *model, const struct ot_node *node,
+                          const struct ot_request *requests, const int32_t *set, int32_t n)
+{
+    int64_t levels[OT_LEVELS_MAX];
+    int32_t counts[OT_LEVELS_MAX], classes = 0;
+    double work = 0;
+    for (int32_t i = 0; i < n; i++) {
+        work += model->k3 + work_of(model, requests[set[i]].n);
+        if (node->seconds != NULL && !count_level(levels, counts, &classes, requests[set[i]].n)) {
+            return INFINITY;
+        }
+    }
+    return node->seconds != NULL ? node->seconds(node->self, levels, counts, classes)
+                                 : node->beta * work / node->flops;
+}
+
 bool ot_feasible(const struct ot_model *model, const struct ot_node *node,
                  const struct ot_request *requests, const int32_t *set, int32_t n)
 {
-    double rho = 0, tokens = 0, work = 0, tau = INFINITY;
+    double rho = 0, tokens = 0, tau = INFINITY;
     for (int32_t i = 0; i < n; i++) {
         const struct ot_request *r = &requests[set[i]];
         if (r->accuracy > 1 - node->dppl) {
@@ -410,10 +515,9 @@ bool ot_feasible(const struct ot_model *model, const struct ot_node *node,
         }
         rho += r->rho_up;
         tokens += (double)r->n;
-        work += model->k3 + work_of(model, r->n);
         tau = fmin(tau, r->tau_s);
     }
     double memory = node->alpha * (model->k1 + model->k2 * (tokens + (double)model->s_pad * n));
     return n == 0 || (rho <= 1 && tokens <= node->dl_tokens && memory <= node->memory_bytes &&
-                      node->beta * work / node->flops <= tau);
+                      set_seconds(model, node, requests, set, n) <= tau);
 }

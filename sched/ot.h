@@ -49,7 +49,15 @@ struct ot_node {
     double alpha, beta;  /* what quantization leaves of memory and of time */
     double dppl;         /* perplexity differential */
     double dl_tokens;    /* k6: tokens that its downlink carries in an epoch */
+    /* Another cost than (12d): seconds of a batch with counts[k] requests of n[k] tokens, n rising,
+     * k < classes. T1 and T2 ask that a batch takes no longer when a request leaves it or when one
+     * makes fewer tokens. NULL: (12d). */
+    double (*seconds)(const void *self, const int64_t *n, const int32_t *counts, int32_t classes);
+    const void *self;
 };
+
+/* Different numbers of tokens that ot_feasible() can tell apart on a node with `seconds`. */
+enum { OT_LEVELS_MAX = 64 };
 
 /* The model of a decoder with L layers, hidden size D and a feed-forward of 4 D, FP16 (equations 6
  * to 9): k1 = 24 L D^2, k2 = 4 L D, k3 = L (s'-1)(24 D^2 + 4 s' D),
@@ -59,16 +67,23 @@ struct ot_model ot_model_of(int64_t layers, int64_t hidden, int64_t s_pad);
 /* Seconds of a batch of one request with n tokens to generate; a batch takes the sum. */
 double ot_seconds(const struct ot_model *m, const struct ot_node *node, int64_t n);
 
+/* Seconds of a batch with counts[k] requests of n[k] tokens each, n rising. */
+double ot_batch_seconds(const struct ot_model *m, const struct ot_node *node, const int64_t *n,
+                        const int32_t *counts, int32_t classes);
+
 struct ot_search {
     bool prune;      /* skip a child when the levels below cannot give the requests that lack */
     bool bound;      /* skip a child when even the cheapest rest breaks a constraint; exact, not in
                         the paper */
     bool bisect;     /* search z by bisection: feasible sets stay so when a request leaves */
+    bool wide;       /* Algorithm 1: as if bandwidth did not bind. Where its answer keeps to the
+                        bandwidth it is the best; where not, the fastest search follows */
     uint64_t budget; /* stop after so many tree nodes; 0: never */
 };
 
-/* The paper's search, the same without its pruning rule, and the fastest that is still exact. */
-extern const struct ot_search ot_paper, ot_unpruned, ot_fast;
+/* The paper's search (Algorithm 2), the same without its pruning rule, the fastest that is still
+ * exact, and Algorithm 1. */
+extern const struct ot_search ot_paper, ot_unpruned, ot_fast, ot_wide;
 
 struct ot_answer {
     int32_t count;

@@ -72,21 +72,21 @@ static int32_t exhaustive(const struct small *s, uint32_t *best_set)
     return best;
 }
 
-/* T1, T2: 10 000 instances, all three searches. */
+/* T1, T2: 10 000 instances, all four searches. */
 static void test_exhaustive(void **state)
 {
     (void)state;
     struct ot *ot = ot_new(MOST);
     assert_non_null(ot);
-    int64_t visited[3] = {0}, not_all = 0, some = 0;
-    const struct ot_search *const searches[] = {&ot_paper, &ot_unpruned, &ot_fast};
+    int64_t visited[4] = {0}, not_all = 0, some = 0;
+    const struct ot_search *const searches[] = {&ot_paper, &ot_unpruned, &ot_fast, &ot_wide};
     for (uint64_t number = 0; number < 10000; number++) {
         struct small s = small_instance(number, 1);
         uint32_t set = 0;
         int32_t best = exhaustive(&s, &set);
         not_all += best < s.n;
         some += best > 0;
-        for (int k = 0; k < 3; k++) {
+        for (int k = 0; k < 4; k++) {
             int32_t selected[MOST];
             struct ot_answer a =
                 ot_solve(ot, &s.model, &s.nodes[0], s.requests, NULL, s.n, searches[k], selected);
