@@ -467,8 +467,7 @@ struct ot_answer ot_gah(struct ot *ot, const struct ot_model *model, const struc
     return all;
 }
 
-/* Counts a request of n tokens in classes of rising n; false: there are too many. */
-static bool count_level(int64_t *levels, int32_t *counts, int32_t *classes, int64_t n)
+bool ot_count_level(int64_t *levels, int32_t *counts, int32_t *classes, int64_t n)
 {
     int32_t k = *classes;
     while (k > 0 && levels[k - 1] >= n) {
@@ -496,7 +495,7 @@ static double set_seconds(const struct ot_model *model, const struct ot_node *no
     double work = 0;
     for (int32_t i = 0; i < n; i++) {
         work += model->k3 + work_of(model, requests[set[i]].n);
-        if (node->seconds != NULL && !count_level(levels, counts, &classes, requests[set[i]].n)) {
+        if (node->seconds != NULL && !ot_count_level(levels, counts, &classes, requests[set[i]].n)) {
             return INFINITY;
         }
     }

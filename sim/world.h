@@ -17,6 +17,7 @@
 #include "sim/tcp.h"
 
 struct air;
+struct edge;
 struct handover;
 struct link;
 struct server;
@@ -66,7 +67,8 @@ struct world {
     struct server **servers;
     int n_servers;
     uint64_t routed; /* requests that the router has given out in turn */
-    struct tcp *tcp; /* NULL: the transport has no connections */
+    struct tcp *tcp;   /* NULL: the transport has no connections */
+    struct edge *edge; /* NULL: no epochs */
 
     int64_t end_ns; /* no request is born at or after this time */
     struct arena arena;
