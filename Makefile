@@ -38,7 +38,9 @@ objs  = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LIBS  := $(ROOMS:%=$(BUILD)/lib%.a)
 # Link order follows who uses whom.
 LINK  := $(foreach r,datasets sim sched models base,$(BUILD)/lib$(r).a)
-MAIN_SRC := $(filter-out $(SIDE_TOOLS),$(wildcard tools/*.c))
+# A module: the program itself needs no MPI.
+MPI_SRC := tools/ranks_mpi.c
+MAIN_SRC := $(filter-out $(SIDE_TOOLS) $(MPI_SRC),$(wildcard tools/*.c))
 TEST_ROOMS := $(sort $(patsubst tests/%/,%,$(dir $(wildcard tests/*/*.c))))
 TESTS := $(TEST_ROOMS:%=$(BUILD)/tests/test_%)
 # Calibration: its kernels are modules, loaded when asked for, so that the program needs neither
@@ -64,6 +66,11 @@ endif
 EMULATE := tests/kernels/emulate
 EMULATED := $(patsubst %,$(BUILD)/emulated/%.o,$(basename $(notdir $(KERNEL_CUDA) $(KERNEL_CU)))) \
     $(call objs,$(call src,$(EMULATE)))
+ifneq ($(MPICC),)
+MODULES += $(BUILD)/ranks_mpi.so
+# Open MPI's and MPICH's compilers both print what they would call.
+MPI_CFLAGS := $(filter -I% -D%,$(shell $(MPICC) -show 2>/dev/null))
+endif
 BENCHES := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/bench_*.c))
 # The peer of bench_radio, where ns-3 (libns3-dev) is installed; never installed by us.
 NS3_PKGS := ns3-lte ns3-point-to-point ns3-internet ns3-mobility
@@ -118,7 +125,7 @@ lint-run:
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
 	    --suppress=missingIncludeSystem --error-exitcode=1 -I. -j 2 $(ROOMS) tools bench
 	@mkdir -p $(BUILD)/tidy
-	@printf '%s\n' $(CSTD) -fopenmp -I$(CURDIR) -I$(CURDIR)/$(EMULATE) $(CPPFLAGS) -DWILLMSIM_REVISION='""' > $(BUILD)/tidy/compile_flags.txt
+	@printf '%s\n' $(CSTD) -fopenmp -I$(CURDIR) -I$(CURDIR)/$(EMULATE) $(CPPFLAGS) $(MPI_CFLAGS) -DWILLMSIM_REVISION='""' > $(BUILD)/tidy/compile_flags.txt
 	printf '%s\n' $(filter-out tests/%,$(filter %.c,$(C_FILES))) | xargs -P 2 -n 1 \
 	    sh -c 'clang-tidy --quiet -p $(BUILD)/tidy "$$0" 2>/dev/null'
 
@@ -143,7 +150,8 @@ twin:
 test-influx:
 	@sh tools/install-deps.sh build test influx
 	@$(MAKE) --no-print-directory all
-	@BUILD=$(BUILD) sh tests/tools/influx.sh
+	@sh tools/influx-inspect.sh $(BUILD)/influx_inspect
+	@PATH="$(CURDIR)/$(BUILD):$$PATH" BUILD=$(BUILD) sh tests/tools/influx.sh
 
 # The scenario reference and the JSON Schema are printed by the loader's own tables.
 reference: all
@@ -216,6 +224,11 @@ $(BUILD)/$(EMULATE)/threads.o: CFLAGS += -fno-sanitize=all -O1
 $(BUILD)/emulated/%.o: bench/kernels/%.cu $(EMULATED_DEPS)
 	@mkdir -p $(@D)
 	@echo "CC $< (emulated)"; $(CC) -x c -I$(EMULATE) $(CPPFLAGS) $(CFLAGS) -Wno-conversion -c $< -o $@
+
+$(BUILD)/ranks_mpi.so: $(MPI_SRC) tools/ranks.h base/err.h
+	@mkdir -p $(@D)
+	@echo "MPICC $< (module)"; OMPI_CC=$(CC) MPICH_CC=$(CC) $(MPICC) -I. $(CSTD) $(WARN) $(OPT) -g \
+	    -fPIC -shared $(SAN) $< -o $@
 
 $(BUILD)/tools/fit_%: $(BUILD)/tools/fit_%.o $(LINK)
 	@echo "LD $@"; $(CC) $(LDFLAGS) $< $(LINK) $(LDLIBS) -o $@

@@ -361,9 +361,9 @@ static void text_row(FILE *out, const struct rows *rows, const int widths[COLUMN
 
 /* --- The whole table -------------------------------------------------------------------------- */
 
-const char *const export_names[SCHEMA_TABLES + 2] = {"runs",        "requests",        "ue_records",
-                                                     "ran_records", "server_records",  "cells",
-                                                     "gpus",        "slice_decisions", SCHEMA_VIEW};
+const char *const export_names[SCHEMA_TABLES + 2] = {
+    "runs",  "requests", "ue_records",      "ran_records",  "server_records",
+    "cells", "gpus",     "slice_decisions", "sweep_points", SCHEMA_VIEW};
 
 static int no_such_table(const char *table, struct err *e)
 {

@@ -229,8 +229,10 @@ static bool batch_make(struct batch *b)
     b->text_room = TEXT_BYTES;
     b->text = malloc(b->text_room);
     for (int i = SCHEMA_RUNS + 1; b->text != NULL && i < SCHEMA_TABLES; i++) {
-        b->parts[i].rows = malloc(FEED_BATCH_ROWS * schema_tables[i].record_bytes);
-        if (b->parts[i].rows == NULL) {
+        /* What a run has no records of (sweep_points) is written otherwise. */
+        size_t bytes = FEED_BATCH_ROWS * schema_tables[i].record_bytes;
+        b->parts[i].rows = bytes > 0 ? malloc(bytes) : NULL;
+        if (bytes > 0 && b->parts[i].rows == NULL) {
             return false;
         }
     }

@@ -28,6 +28,11 @@
     X(TEXT, server, "server", "")                                                                  \
     X(INT, timestamp_ms, "the server had the whole request", "ms")
 #define CELL_FIELD(X) X(TEXT, cell, "cell", "")
+#define SWEEP_FIELDS(X)                                                                            \
+    X(INT, point, "combination of a sweep, from 1", "")                                            \
+    X(INT, rep, "replication of it, from 1", "")                                                   \
+    X(TEXT, path, "path of a value that the sweep varies", "")                                     \
+    X(TEXT, value, "its value in this run", "")
 
 /* How a field becomes a column: as one of the 58 metrics of the WiLLM dataset (WILLM), as ours, and
  * as ours that hangs on the machine's clock. RECORD_x: a field of struct x_record. */
@@ -67,6 +72,7 @@ static const struct schema_column cell_columns[] = {RUN_ID_FIELD(FREE) RECORD_CE
 static const struct schema_column gpu_columns[] = {RUN_ID_FIELD(FREE) RECORD_GPU_FIELDS(OF_GPU)};
 static const struct schema_column decision_columns[] = {RUN_ID_FIELD(FREE)
                                                             RECORD_DECISION_FIELDS(OF_DECISION)};
+static const struct schema_column sweep_columns[] = {RUN_ID_FIELD(FREE) SWEEP_FIELDS(FREE)};
 
 /* Each line: table, natural key, UNIQUE constraint, columns, size of the record. ran_records has no
  * constraint: its index would double the cost of millions of rows. */
@@ -87,7 +93,8 @@ static const struct schema_column decision_columns[] = {RUN_ID_FIELD(FREE)
       sizeof(struct gpu_record))                                                                   \
     X(SCHEMA_SLICE_DECISIONS, "slice_decisions",                                                   \
       "run_id, time_ns, age_ns, cell, direction, slice_id", NULL, decision_columns,                \
-      sizeof(struct decision_record))
+      sizeof(struct decision_record))                                                              \
+    X(SCHEMA_SWEEP_POINTS, "sweep_points", "run_id, path", "run_id, path", sweep_columns, 0)
 
 #define TABLE(id, name, key, unique, columns, bytes)                                               \
     [id] = {name, key, unique, columns, N(columns), bytes},

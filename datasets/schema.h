@@ -37,6 +37,7 @@ enum schema_table_id {
     SCHEMA_CELLS,
     SCHEMA_GPUS,
     SCHEMA_SLICE_DECISIONS,
+    SCHEMA_SWEEP_POINTS,
     SCHEMA_TABLES
 };
 

@@ -40,7 +40,7 @@
 #include "datasets/schema.h"
 #include "datasets/store_file.h"
 
-enum { STORE_SCHEMA_VERSION = 1 };
+enum { STORE_SCHEMA_VERSION = 2 };
 
 enum { STORE_COMMIT_NS = 1000000000, STORE_BUSY_MS = 1000, SQL_BYTES = 8192 };
 
@@ -388,6 +388,8 @@ static void run_enter(struct store *s, int64_t run_id)
 int store_begin_run(struct store *s, const struct store_run *run, int64_t *run_id, struct err *e)
 {
     assert(s->mode != STORE_READ && !s->in_run);
+    assert(run->run_id == 0 || run->run_id > s->run_id);
+    int64_t id = run->run_id != 0 ? run->run_id : s->run_id + 1;
     int code = store_check(s, e);
     if (code != 0) {
         return code;
@@ -401,7 +403,7 @@ int store_begin_run(struct store *s, const struct store_run *run, int64_t *run_i
                                 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)",
                                 -1, &insert, NULL);
     if (rc == SQLITE_OK) {
-        sqlite3_bind_int64(insert, 1, s->run_id + 1);
+        sqlite3_bind_int64(insert, 1, id);
         sqlite3_bind_text(insert, 2, run->scenario, -1, SQLITE_STATIC);
         sqlite3_bind_text(insert, 3, run->scenario_text, -1, SQLITE_STATIC);
         sqlite3_bind_text(insert, 4, hex, -1, SQLITE_STATIC);
@@ -415,7 +417,7 @@ int store_begin_run(struct store *s, const struct store_run *run, int64_t *run_i
     if (code != 0) {
         return code;
     }
-    run_enter(s, s->run_id + 1);
+    run_enter(s, id);
     *run_id = s->run_id;
     return 0;
 }

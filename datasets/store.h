@@ -49,6 +49,7 @@ struct store_run {
     const char *version;
     const char *started_at; /* for people, e.g. ISO 8601; NULL: not known. Never exported */
     int64_t seed;
+    int64_t run_id; /* 0: one more than the run before; else larger than that */
 };
 
 struct store_run_totals {
@@ -63,7 +64,7 @@ struct store_run_totals {
  * kind of file, no such file, not writable, in use by another run); ERR_WORK: the disk refused. */
 int store_open(const char *path, enum store_mode mode, struct store **store, struct err *e);
 
-/* Begins a run (one at a time); run ids count from 1. */
+/* Begins a run (one at a time); run ids count from 1, unless the caller gives them. */
 int store_begin_run(struct store *s, const struct store_run *run, int64_t *run_id, struct err *e);
 
 /* Goes on with an incomplete run instead of beginning one (STORE_APPEND). `rows` says how many rows

@@ -27,7 +27,7 @@ static struct summary_stat stat_of(const struct reading *r, enum quantity q, con
         }
     }
     if (known == 0) {
-        return (struct summary_stat){0, NAN, NAN, NAN, NAN, NAN};
+        return (struct summary_stat){0, NAN, NAN, NAN, NAN, NAN, NAN};
     }
     const double *sorted = values_sort(r->scratch, r->scratch + r->n, known);
     return (struct summary_stat){
@@ -37,6 +37,7 @@ static struct summary_stat stat_of(const struct reading *r, enum quantity q, con
         .p95 = gsl_stats_quantile_from_sorted_data(sorted, 1, known, 0.95),
         .p99 = gsl_stats_quantile_from_sorted_data(sorted, 1, known, 0.99),
         .max = sorted[known - 1],
+        .p90 = gsl_stats_quantile_from_sorted_data(sorted, 1, known, 0.90),
     };
 }
 

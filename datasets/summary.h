@@ -58,6 +58,7 @@ struct summary_options summary_defaults(void);
 struct summary_stat {
     int64_t n;
     double mean, p50, p95, p99, max;
+    double p90; /* for objectives; not printed */
 };
 
 struct summary_latency { /* ms */

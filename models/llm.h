@@ -144,6 +144,8 @@ int gpu_profile_load(const char *dir, const char *name, struct arena *a,
 
 const char *gpu_profile_name(const struct gpu_profile *gpu);
 const char *gpu_profile_source(const struct gpu_profile *gpu);
+/* US dollars per hour of one GPU; NAN: the profile does not say. */
+double gpu_profile_usd_per_hour(const struct gpu_profile *gpu);
 /* Bytes of memory of one GPU as the driver reports them. */
 double gpu_profile_memory_bytes(const struct gpu_profile *gpu);
 

@@ -143,6 +143,7 @@ struct gpu_profile {
     struct gpu_value link_bytes_per_s, link_latency_s; /* between the GPUs of a group */
     struct json_list efficiency;                       /* struct gpu_efficiency */
     const struct gpu_kernels *kernels;                 /* NULL: no kernel was measured */
+    const struct gpu_value *usd_per_hour;              /* NULL: nobody says */
 };
 
 /* For the tables that read a profile (llm_profile.c, llm_profile_kernels.c). */

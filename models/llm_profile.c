@@ -1,4 +1,5 @@
 /* llm_profile.c - GPU profiles: peak rates and the shares of them that engines reach. */
+#include <math.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -191,6 +192,11 @@ static const struct json_field profile_fields[] = {
      .offset = offsetof(struct gpu_profile, kernels),
      .spec = &gpu_kernels_spec,
      .doc = "measured kernels; written by tools/fit_gpu.c"},
+    {.key = "usd_per_hour",
+     .type = JSON_OPTIONAL,
+     .offset = offsetof(struct gpu_profile, usd_per_hour),
+     .spec = &gpu_value_spec,
+     .doc = "what one of it costs, US dollars per hour; `willmsim capacity` compares by it"},
     {.key = NULL},
 };
 
@@ -268,6 +274,11 @@ const char *gpu_profile_name(const struct gpu_profile *gpu)
 const char *gpu_profile_source(const struct gpu_profile *gpu)
 {
     return gpu->source;
+}
+
+double gpu_profile_usd_per_hour(const struct gpu_profile *gpu)
+{
+    return gpu->usd_per_hour != NULL ? gpu->usd_per_hour->value : NAN;
 }
 
 double gpu_profile_memory_bytes(const struct gpu_profile *gpu)

@@ -7,10 +7,10 @@ for job in "$@"; do
     case $job in
     build) want="$want pkg-config gcc libgsl-dev libcjson-dev libsqlite3-dev libcsv-dev nettle-dev libnlopt-dev libopenblas-dev" ;;
     figures) want="$want gnuplot-nox" ;;
-    test)  want="$want libcmocka-dev sqlite3 jq" ;;
+    test)  want="$want libcmocka-dev sqlite3 jq libopenmpi-dev openmpi-bin" ;;
     lint)  want="$want clang-format clang-tidy cppcheck libomp-dev" ;;
     bench) want="$want python3-simpy3 sqlite3" ;;
-    influx) want="$want influxdb curl" ;;
+    influx) want="$want influxdb curl golang-go golang-github-influxdb-influxdb-dev" ;;
     *) echo "willmsim: install-deps.sh: unknown job '$job'; use build, figures, test, lint, bench or influx" >&2; exit 2 ;;
     esac
 done

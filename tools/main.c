@@ -17,6 +17,9 @@ struct verb {
 static const struct verb verbs[] = {
     {"run", verb_run, "run one scenario, store and print its results"},
     {"check", verb_check, "check scenarios without running them"},
+    {"sweep", verb_sweep, "run combinations of values x seeds, on many cores and machines"},
+    {"capacity", verb_capacity,
+     "find the largest load, or the cheapest way, that meets objectives"},
     {"list", verb_list, "print the words that a scenario may use"},
     {"schema", verb_schema, "print what a scenario file may hold"},
     {"import", verb_import, "put measurements into a result file"},

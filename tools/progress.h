@@ -23,6 +23,12 @@ void progress_share(struct progress *p, double done, double all, const char *uni
 /* For run_options.progress; `self` is the struct progress. Draws at most ten times a second. */
 void progress_step(void *self, const struct run_progress *step);
 
+/* The same for work that is counted in runs. */
+void progress_count(struct progress *p, int64_t done, int64_t all);
+
+/* The same for a search, whose end nobody knows: how many runs, and what it looks at now. */
+void progress_note(struct progress *p, int64_t done, const char *what);
+
 /* Wipes the line. */
 void progress_end(struct progress *p);
 

@@ -2,16 +2,12 @@
  *
  * Everything that can be wrong with the input is found before anything is written: scenario,
  * traces and world first, then the place of the results, then the store. */
-#include <errno.h>
 #include <limits.h>
 #include <omp.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/units.h"
@@ -21,8 +17,10 @@
 #include "tools/call.h"
 #include "tools/load.h"
 #include "tools/progress.h"
+#include "tools/results.h"
+#include "tools/run_one.h"
+#include "tools/stop.h"
 #include "tools/verbs.h"
-#include "tools/version.h"
 
 struct run_call {
     const char *scenario, *out; /* out NULL: out/NAME-SEED.sqlite */
@@ -31,25 +29,6 @@ struct run_call {
     bool json, quiet;
     char seed[32]; /* "seed=N", the last of the sets, or empty */
 };
-
-/* The only state that a signal handler can reach. */
-static volatile sig_atomic_t stop_requested;
-
-static void on_signal(int signal_number)
-{
-    (void)signal_number;
-    stop_requested = 1;
-}
-
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_signal};
-    sigemptyset(&action.sa_mask);
-    /* Once: a second Ctrl-C ends a run that does not come to its end. */
-    action.sa_flags = (int)SA_RESETHAND;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
 
 static void print_help(void)
 {
@@ -119,120 +98,24 @@ static int read_call(int argc, char **argv, struct run_call *call)
     return -1;
 }
 
-/* --- Where the results go ---------------------------------------------------------------------*/
-
-/* out/NAME-SEED.sqlite; a name is one path component whatever it holds. */
-static int default_path(const struct scenario *sc, char path[PATH_MAX], struct err *e)
-{
-    int n = snprintf(path, PATH_MAX, "out/%s-%lld.sqlite", sc->name, (long long)sc->seed);
-    if (n < 0 || n >= PATH_MAX) {
-        return err_input(e, sc->file, "name", "the name is too long for a file; shorten it");
-    }
-    for (char *c = path + strlen("out/"); *c != '\0'; c++) {
-        if (*c == '/') {
-            *c = '-';
-        }
-    }
-    return 0;
-}
-
-/* Makes the folder out/ for the default path; `*made` says whether it was not there. */
-static int make_folder(bool *made, struct err *e)
-{
-    *made = mkdir("out", 0777) == 0;
-    if (!*made && errno != EEXIST) {
-        return err_work(e, "out", NULL, "cannot make this folder for the results: %s; use --out",
-                        strerror(errno));
-    }
-    return 0;
-}
-
-/* A folder that is missing is a wrong --out, said before the run. */
-static int check_folder(const char *path, struct err *e)
-{
-    char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    size_t length = slash == NULL ? 0 : (size_t)(slash - path);
-    if (path[0] == '\0' || strlen(path) >= sizeof folder) {
-        return err_input(e, "run", "--out", "'%.60s' is no path of a file", path);
-    }
-    if (length == 0) {
-        return 0;
-    }
-    memcpy(folder, path, length);
-    folder[length] = '\0';
-    struct stat status;
-    if (stat(folder, &status) != 0) {
-        return err_input(e, path, NULL, "the folder '%s' does not exist; make it first", folder);
-    }
-    return S_ISDIR(status.st_mode) ? 0 : err_input(e, path, NULL, "'%s' is no folder", folder);
-}
-
 /* --- The run ----------------------------------------------------------------------------------*/
 
-static int begin_run(struct store *store, const struct scenario *sc, struct err *e)
+static int run_shown(struct store *store, const struct load *load, bool quiet,
+                     const volatile sig_atomic_t *stop, struct run_result *result, struct err *e)
 {
-    char now[32] = "";
-    time_t seconds = time(NULL);
-    struct tm utc;
-    if (gmtime_r(&seconds, &utc) != NULL) {
-        strftime(now, sizeof now, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    }
-    struct store_run run = {
-        .scenario = sc->name,
-        .scenario_text = sc->text,
-        .version = version_text(),
-        .started_at = now,
-        .seed = sc->seed,
-    };
-    int64_t run_id = 0;
-    return store_begin_run(store, &run, &run_id, e);
-}
-
-/* Runs into an open store; `*result` says how far it came. */
-static int run_into(struct store *store, const struct load *load, bool quiet,
-                    struct run_result *result, struct err *e)
-{
-    int rc = begin_run(store, &load->scenario, e);
-    if (rc != 0) {
-        return rc;
-    }
-    struct record_sink sink = store_sink(store);
     struct progress progress;
     progress_start(&progress, quiet);
-    struct run_options options = {
-        .seed = (uint64_t)load->scenario.seed,
-        .traces = load->traces,
-        .sink = &sink,
+    struct run_one run = {
+        .store = store,
+        .sink = store_sink(store),
         .progress = progress.shown ? progress_step : NULL,
         .progress_self = &progress,
-        .stop = &stop_requested,
+        .stop = stop,
         .threads = omp_get_max_threads(),
     };
-    int64_t start_ns = wall_ns();
-    rc = run_scenario(&load->scenario, &options, result, e);
+    int rc = run_one(&run, load, result, e);
     progress_end(&progress);
-    if (rc != 0) {
-        /* The store knows why it refused a row; the run only that it did. */
-        const struct err *why = store_error(store);
-        if (why->code != 0) {
-            *e = *why;
-        }
-        return rc;
-    }
-    struct store_run_totals totals = {
-        .complete = result->complete,
-        .events = result->events,
-        .fingerprint = result->fingerprint,
-        .slots_visited = result->slots_visited,
-        .sim_ns = result->sim_ns,
-        .arrived = result->arrived,
-        .completed = result->completed,
-        .failed = result->failed,
-        .in_flight = result->in_flight,
-        .wall_s = s_of_ns(wall_ns() - start_ns),
-    };
-    return store_end_run(store, &totals, e);
+    return rc;
 }
 
 static int print_summary(struct store *store, const struct run_call *call, const char *path,
@@ -259,16 +142,16 @@ static int print_summary(struct store *store, const struct run_call *call, const
 
 static int run_and_store(const struct load *load, const struct run_call *call, struct err *e)
 {
+    const volatile sig_atomic_t *stop = stop_catch();
     char path[PATH_MAX];
     bool made_folder = false;
     int rc = 0;
     if (call->out == NULL) {
-        rc = default_path(&load->scenario, path, e);
-        if (rc == 0) {
-            rc = make_folder(&made_folder, e);
-        }
+        char suffix[32];
+        snprintf(suffix, sizeof suffix, "%lld", (long long)load->scenario.seed);
+        rc = results_default_path(&load->scenario, suffix, path, &made_folder, e);
     } else {
-        rc = check_folder(call->out, e);
+        rc = results_check_folder(call->out, e);
         snprintf(path, sizeof path, "%s", call->out);
     }
     struct store *store = NULL;
@@ -282,7 +165,7 @@ static int run_and_store(const struct load *load, const struct run_call *call, s
         return rc;
     }
     struct run_result result = {0};
-    rc = run_into(store, load, call->quiet, &result, e);
+    rc = run_shown(store, load, call->quiet, stop, &result, e);
     if (rc == 0) {
         rc = print_summary(store, call, path, e);
     }
@@ -315,7 +198,6 @@ int verb_run(int argc, char **argv)
         struct load load;
         int rc = load_read(call.scenario, call.sets, call.n_sets, &load, &e);
         if (rc == 0) {
-            catch_signals();
             rc = run_and_store(&load, &call, &e);
             load_free(&load);
         }

@@ -5,6 +5,8 @@
 
 int verb_run(int argc, char **argv);
 int verb_check(int argc, char **argv);
+int verb_sweep(int argc, char **argv);
+int verb_capacity(int argc, char **argv);
 int verb_list(int argc, char **argv);
 int verb_import(int argc, char **argv);
 int verb_export(int argc, char **argv);

@@ -121,7 +121,7 @@ static inline struct ran_record rows_ran(int64_t i)
 
 static inline struct store_run rows_run(const char *scenario)
 {
-    return (struct store_run){scenario, "{}", "0.1.0", "2025-01-01T00:00:00Z", 7};
+    return (struct store_run){scenario, "{}", "0.1.0", "2025-01-01T00:00:00Z", 7, 0};
 }
 
 #endif

@@ -12,7 +12,7 @@ done
 call --help
 same help-status 0 "$rc"
 verbs=$(sed -n 's/^  \([a-z]*\) .*/\1/p' "$tmp/out")
-for verb in run check list schema export metrics estimate phy slice; do
+for verb in run check sweep capacity list schema export metrics estimate phy slice; do
     case " $(echo $verbs) " in
     *" $verb "*) ok "help-lists-$verb" ;;
     *) not_ok "help-lists-$verb" "$verbs" ;;

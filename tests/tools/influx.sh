@@ -1,8 +1,8 @@
 #!/bin/sh
 # A real InfluxDB 1.x: points are written to it, and what it gives back, imported, equals the import
 # of the same records as CSV. It gives them back twice: as the CSV of a query, and, once it is
-# stopped, as line protocol that `influx_inspect export` makes of its .tsm and .wal files. Debian's
-# package has no influx_inspect: that half is skipped unless one is installed.
+# stopped, as line protocol that `influx_inspect export` makes of its .tsm and .wal files
+# (tools/influx-inspect.sh builds that program).
 # `make test-influx` installs InfluxDB and runs this; `make test` does not.
 . tests/tools/lib.sh
 
