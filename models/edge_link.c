@@ -55,9 +55,8 @@ static int manhattan_check(const void *object, const char *file, const char *pla
 {
     const struct edge_link_manhattan *m = object;
     return m->min_m <= m->max_m ? 0
-                                : err_input(e, file, place,
-                                            "min_m %g is above max_m %g; swap them", m->min_m,
-                                            m->max_m);
+                                : err_input(e, file, place, "min_m %g is above max_m %g; swap them",
+                                            m->min_m, m->max_m);
 }
 
 static const struct json_spec rayleigh_spec = {.name = "link_rayleigh",

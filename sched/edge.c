@@ -10,13 +10,13 @@ const struct edge_policy edge_no_batching = {
 
 const struct edge_policy edge_at_once = {
     .word = "at-once",
-    .doc = "requests go to their server at once, and it batches as servers[].batching says",
+    .doc = "no epochs: requests go to their server, and servers[].batching batches",
     .flow = EDGE_STRAIGHT,
 };
 
 const struct edge_policy *const edge_policies[] = {
-    &edge_epoch_ot, &edge_gah,     &edge_brute_force, &edge_static,
-    &edge_no_batching, &edge_at_once, NULL,
+    &edge_epoch_ot, &edge_gah, &edge_brute_force, &edge_static, &edge_no_batching,
+    &edge_at_once,  NULL,
 };
 
 const struct json_variant edge_policy_variants[] = {

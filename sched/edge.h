@@ -2,8 +2,8 @@
  *
  * Users send prompts to edge nodes in epochs. What has arrived when an epoch begins is offered to a
  * policy, which gives each request a node or none; each node then answers its requests as one batch
- * (docs/models/edge.md). Two kinds of policy need no epochs: no-batching, one queue before all GPUs,
- * and at-once, where the nodes' servers batch by themselves (servers[].batching).
+ * (docs/models/edge.md). Two kinds of policy need no epochs: no-batching, one queue before all
+ * GPUs, and at-once, where the nodes' servers batch by themselves (servers[].batching).
  *
  * Invariants (tests/sched/edge.c, over every policy with `place`):
  *   D1 a request gets one node at most, and only one that is accurate enough for it;
@@ -34,9 +34,9 @@ struct edge_view {
     int32_t n_nodes;
     const struct ot_request *requests; /* [j * n + i]: request i as node j sees it */
     int32_t n;
-    double compute_s;   /* T_C: what an epoch leaves for computing */
-    int64_t n_tokens;   /* the longest answer that may be asked for */
-    int32_t max_batch;  /* a batch is no larger than this on any node */
+    double compute_s;  /* T_C: what an epoch leaves for computing */
+    int64_t n_tokens;  /* the longest answer that may be asked for */
+    int32_t max_batch; /* a batch is no larger than this on any node */
 };
 
 struct edge_policy {

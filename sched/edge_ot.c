@@ -73,8 +73,9 @@ static void *create(const struct ot_search *search, int64_t max_visits, int32_t 
 
 static void *ot_create(const void *options, int32_t capacity)
 {
-    static const struct ot_search *const searches[] = {
-        [EDGE_SEARCH_FAST] = &ot_fast, [EDGE_SEARCH_PAPER] = &ot_paper, [EDGE_SEARCH_WIDE] = &ot_wide};
+    static const struct ot_search *const searches[] = {[EDGE_SEARCH_FAST] = &ot_fast,
+                                                       [EDGE_SEARCH_PAPER] = &ot_paper,
+                                                       [EDGE_SEARCH_WIDE] = &ot_wide};
     const struct edge_ot_options *o = options;
     return create(searches[o->search], o->max_visits, capacity);
 }

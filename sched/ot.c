@@ -250,8 +250,8 @@ static void join(struct ot *ot, int32_t k, int32_t at)
 /* --- The tree ----------------------------------------------------------------------------------
  */
 
-/* Is the batch in time that has what is picked before class k, the `lacking` cheapest from there on,
- * and d? */
+/* Is the batch in time that has what is picked before class k, the `lacking` cheapest from there
+ * on, and d? */
 static bool time_fits(const struct ot *ot, int32_t k, int32_t lacking, double work)
 {
     if (ot->node->seconds == NULL) {
@@ -495,7 +495,8 @@ static double set_seconds(const struct ot_model *model, const struct ot_node *no
     double work = 0;
     for (int32_t i = 0; i < n; i++) {
         work += model->k3 + work_of(model, requests[set[i]].n);
-        if (node->seconds != NULL && !ot_count_level(levels, counts, &classes, requests[set[i]].n)) {
+        if (node->seconds != NULL &&
+            !ot_count_level(levels, counts, &classes, requests[set[i]].n)) {
             return INFINITY;
         }
     }

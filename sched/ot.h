@@ -111,8 +111,8 @@ struct ot_answer ot_gah(struct ot *ot, const struct ot_model *model, const struc
                         int32_t n_nodes, const int32_t *order, const struct ot_request *requests,
                         int32_t n, const struct ot_search *search, int32_t *node_of);
 
-/* Counts a request of n tokens among `*classes` classes of rising n (room for OT_LEVELS_MAX); false:
- * there are too many. */
+/* Counts a request of n tokens among `*classes` classes of rising n (room for OT_LEVELS_MAX);
+ * false: there are too many. */
 bool ot_count_level(int64_t *levels, int32_t *counts, int32_t *classes, int64_t n);
 
 /* Does this set keep every constraint of the node? `set` are indices into requests. */

@@ -74,8 +74,8 @@ static double waited_s(const struct edge *x, const struct request *r, int64_t no
 /* tau': what an epoch that begins at now_ns leaves for its computation (12d), T_C at most. */
 static double time_left_s(const struct edge *x, const struct request *r, int64_t now_ns)
 {
-    double left = s_of_ns(r->deadline_ns) - waited_s(x, r, now_ns) - x->config->t_up_s -
-                  x->config->t_down_s;
+    double left =
+        s_of_ns(r->deadline_ns) - waited_s(x, r, now_ns) - x->config->t_up_s - x->config->t_down_s;
     return left < x->compute_s ? left : x->compute_s;
 }
 
@@ -201,11 +201,11 @@ static void leave_out(struct edge *x)
         if (x->node_of[i] >= 0)
             continue;
         const struct request *r = world_request(w, x->waiting[i]);
-        const char *why = !accurate(x, r->accuracy)                     ? "accuracy"
-                          : time_left_s(x, r, world_now(w)) <= 0.0      ? late
-                          : !x->config->carry                           ? "not scheduled in its epoch"
-                          : time_left_s(x, r, next_ns) <= 0.0           ? late
-                                                                        : NULL;
+        const char *why = !accurate(x, r->accuracy)                ? "accuracy"
+                          : time_left_s(x, r, world_now(w)) <= 0.0 ? late
+                          : !x->config->carry                      ? "not scheduled in its epoch"
+                          : time_left_s(x, r, next_ns) <= 0.0      ? late
+                                                                   : NULL;
         if (why == NULL)
             x->waiting[stay++] = x->waiting[i];
         else
@@ -338,9 +338,8 @@ static void gpu_freed(struct edge *x, uint32_t handle)
     struct world *w = x->stage.world;
     struct request *r = world_request(w, handle);
     int node = (int)r->server;
-    int64_t gpus = w->scenario->edge->cost == EDGE_COST_PAPER
-                       ? w->servers[node]->config->edge->gpus
-                       : 1;
+    int64_t gpus =
+        w->scenario->edge->cost == EDGE_COST_PAPER ? w->servers[node]->config->edge->gpus : 1;
     bool done = r->failure == NULL;
     int64_t busy_ns = world_now(w) - r->server_start;
     x->idle[node]++;
@@ -490,9 +489,8 @@ int edge_init(struct edge *edge, struct world *w, uint32_t entity_id, struct err
     x->stage.world = w;
     x->stage.accept = edge_accept;
     double epoch_s = scenario_edge_epoch_s(w->scenario);
-    x->compute_s = x->config->t_compute_s > 0.0
-                       ? x->config->t_compute_s
-                       : epoch_s - x->config->t_up_s - x->config->t_down_s;
+    x->compute_s = x->config->t_compute_s > 0.0 ? x->config->t_compute_s
+                                                : epoch_s - x->config->t_up_s - x->config->t_down_s;
     x->epoch_ns = ns_of_s(epoch_s);
     x->up_ns = ns_of_s(x->config->t_up_s);
     x->down_ns = ns_of_s(x->config->t_down_s);

@@ -8,19 +8,18 @@
  *                v
  *              failed: "accuracy", "deadline", or "not scheduled in its epoch"
  *
- * With flow EDGE_QUEUE a request is SENT at its birth and waits on the server's side for a free GPU;
- * with EDGE_STRAIGHT it goes on to its server, and only the slots T_U and T_D are here.
+ * With flow EDGE_QUEUE a request is SENT at its birth and waits on the server's side for a free
+ * GPU; with EDGE_STRAIGHT it goes on to its server, and only the slots T_U and T_D are here.
  *
  * A deadline counts from a request's birth. With wait constant it counts from wait_s before the
  * epoch that the request was first offered in: the paper's reading, in which waiting costs nothing.
  * Either way the stamps tell what happened.
  *
  * Invariants (tests/sim/edge.c):
- *   G1 a batch starts T_U after its epoch began and ends before T_C is over, so that a node computes
- *      one batch at a time;
- *   G2 a completed request was in time;
- *   G3 a request ends as completed or failed, or is carried into the next epoch;
- *   G4 the link of a request to a node is a function of (seed, UE, request, node).
+ *   G1 a batch starts T_U after its epoch began and ends before T_C is over, so that a node
+ * computes one batch at a time; G2 a completed request was in time; G3 a request ends as completed
+ * or failed, or is carried into the next epoch; G4 the link of a request to a node is a function of
+ * (seed, UE, request, node).
  */
 #ifndef SIM_EDGE_H
 #define SIM_EDGE_H

@@ -15,9 +15,10 @@ static const char *const wait_words[] = {"constant", "real", NULL};
 static const char *const cost_words[] = {"paper", "profile", NULL};
 
 static const struct json_field edge_fields[] = {
-    F_NUM(scenario_edge, epoch_s, 0, 1e6, "2",
-          "Seconds from the beginning of an epoch to the next, T_E; 0: as the longest deadline (the "
-          "paper's figure 11). Printed: 2."),
+    F_NUM(
+        scenario_edge, epoch_s, 0, 1e6, "2",
+        "Seconds from the beginning of an epoch to the next, T_E; 0: as the longest deadline (the "
+        "paper's figure 11). Printed: 2."),
     F_NUM(scenario_edge, t_up_s, 0, 1e6, "0.25", "Uploading slot T_U, s. Printed."),
     F_NUM(scenario_edge, t_down_s, 0, 1e6, "0.25", "Slot for the answers T_D, s. Printed."),
     F_NUM(scenario_edge, t_compute_s, 0, 1e6, "0",
@@ -48,7 +49,8 @@ static int edge_check(const void *object, const char *file, const char *place, s
 {
     const struct scenario_edge *x = object;
     if (x->epoch_s > 0.0 && x->t_compute_s > x->epoch_s) {
-        return FAIL_KEY("t_compute_s", "%g is above epoch_s %g, and batches would pile up; lower it",
+        return FAIL_KEY("t_compute_s",
+                        "%g is above epoch_s %g, and batches would pile up; lower it",
                         x->t_compute_s, x->epoch_s);
     }
     if (x->epoch_s > 0.0 && x->t_compute_s == 0.0 && x->epoch_s <= x->t_up_s + x->t_down_s) {
@@ -149,9 +151,9 @@ static int check_server(const struct scenario *sc, size_t i, struct err *e)
                          first->model);
     }
     snprintf(place, sizeof place, "servers[%zu].loaded", i);
-    return own->loaded ? 0
-                       : err_input(e, sc->file, place,
-                                   "an edge node has its model in memory; write true");
+    return own->loaded
+               ? 0
+               : err_input(e, sc->file, place, "an edge node has its model in memory; write true");
 }
 
 static int check_group(const struct scenario *sc, size_t i, struct err *e)
@@ -176,9 +178,10 @@ static int check_group(const struct scenario *sc, size_t i, struct err *e)
 /* "edge" takes the place of three other objects. */
 static const char *beside(const struct scenario *sc)
 {
-    return sc->radio != NULL ? "radio" : sc->transport != NULL ? "transport"
-                                       : sc->core != NULL      ? "core"
-                                                               : NULL;
+    return sc->radio != NULL       ? "radio"
+           : sc->transport != NULL ? "transport"
+           : sc->core != NULL      ? "core"
+                                   : NULL;
 }
 
 int scenario_edge_check(const struct scenario *sc, struct err *e)

@@ -77,7 +77,8 @@ int64_t source_next(struct ue *ue)
     case TRAFFIC_WILLM_CLIENT:
         return next_willm(ue);
     case TRAFFIC_POISSON:
-        return next_poisson(ue, ((const struct traffic_poisson *)ue->group->traffic.options)->rate_hz);
+        return next_poisson(ue,
+                            ((const struct traffic_poisson *)ue->group->traffic.options)->rate_hz);
     case TRAFFIC_EDGE:
         return next_poisson(ue, ((const struct traffic_edge *)ue->group->traffic.options)->rate_hz);
     case TRAFFIC_TRACE_AZURE:

@@ -66,7 +66,7 @@ struct world {
     struct link *core_ul, *core_dl; /* NULL: none */
     struct server **servers;
     int n_servers;
-    uint64_t routed; /* requests that the router has given out in turn */
+    uint64_t routed;   /* requests that the router has given out in turn */
     struct tcp *tcp;   /* NULL: the transport has no connections */
     struct edge *edge; /* NULL: no epochs */
 
