@@ -128,14 +128,12 @@ static int read_points(const struct figure_job *job, const struct edge_figure *s
                        struct lines *l, struct err *e)
 {
     static const char sql[] =
-        "WITH ran AS (SELECT run_id, count(*) AS n, sum(status = 'completed') AS done FROM "
-        "requests GROUP BY run_id) "
-        "SELECT x.value, a.value, b.value, sum(ran.n), sum(ran.done), count(*), "
-        "max(json_extract(runs.scenario_json, '$.duration_s')) FROM sweep_points x "
+        "SELECT x.value, a.value, b.value, sum(arrived), sum(completed), count(*), "
+        "max(json_extract(scenario_text, '$.duration_s')) FROM sweep_points x "
         "JOIN sweep_points a ON a.run_id = x.run_id AND a.path = ?2 "
         "JOIN sweep_points b ON b.run_id = x.run_id AND b.path = ?3 "
-        "JOIN runs ON runs.run_id = x.run_id JOIN ran ON ran.run_id = x.run_id "
-        "WHERE x.path = ?1 AND runs.complete = 1 GROUP BY x.point ORDER BY x.point";
+        "JOIN runs ON runs.run_id = x.run_id "
+        "WHERE x.path = ?1 AND complete = 1 GROUP BY x.point ORDER BY x.point";
     sqlite3_stmt *row = NULL;
     int rc = figure_prepare(&job->source, sql, &row, e);
     if (rc != 0) {
