@@ -49,7 +49,8 @@ for which in $WHICH; do
     continuous) sweep -continuous edge-calibrated \
         --vary edge.policy.kind=epoch-ot,static,no-batching,at-once \
         --vary servers.0.batching.max_queue=0,16 --vary $rate=5,10,25,50,100,150,200,250
-        figure ot-continuous ot-continuous ;;
+        "$BUILD/willmsim" figures "$dir/ot-continuous.sqlite" --fig ot-continuous --out "$dir" ||
+            status=1 ;;
     *) echo "edge.sh: $which: write 8 to 13, or continuous" >&2; status=2 ;;
     esac
 done
