@@ -96,7 +96,7 @@ static int line_step(const struct measure_sweep *m, sqlite3_stmt *q, struct aren
     if (x < m->x_min || x > m->x_max) {
         return 0;
     }
-    if (l->n == *room) {
+    if (l->values == NULL || l->n == *room) {
         *room = *room == 0 ? 16 : 2 * *room;
         struct sweep_value *grown = arena_array(a, *room, sizeof *grown);
         if (grown == NULL) {
@@ -183,14 +183,15 @@ static int to_steps(struct line *l, struct arena *a, struct err *e)
 static void to_peak(struct line *l)
 {
     size_t best = 0;
+    if (l->n == 0) {
+        return;
+    }
     for (size_t i = 1; i < l->n; i++) {
         best = l->values[i].value > l->values[best].value ? i : best;
     }
-    if (l->n > 0) {
-        l->values[0] = l->values[best];
-        l->values[0].value = l->values[0].x;
-        l->n = 1;
-    }
+    l->values[0] = l->values[best];
+    l->values[0].value = l->values[0].x;
+    l->n = 1;
 }
 
 int sweep_values(struct store *s, const struct measure_sweep *m, const char *runs, struct arena *a,

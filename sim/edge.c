@@ -240,6 +240,14 @@ static void begin_epoch(struct edge *x)
     }
 }
 
+/* The array, larger; as it was when memory ran out. */
+static void *grow(void *array, size_t bytes, bool *grown)
+{
+    void *more = realloc(array, bytes);
+    *grown = *grown && more != NULL;
+    return more != NULL ? more : array;
+}
+
 /* Room for one more request that waits. */
 static bool make_room(struct edge *x)
 {
@@ -247,17 +255,12 @@ static bool make_room(struct edge *x)
         return true;
     int32_t room = 2 * x->room;
     size_t n = (size_t)room, nodes = (size_t)x->stage.world->n_servers;
-    uint32_t *waiting = realloc(x->waiting, n * sizeof *waiting);
-    x->waiting = waiting != NULL ? waiting : x->waiting;
-    struct ot_request *requests = realloc(x->requests, n * nodes * sizeof *requests);
-    x->requests = requests != NULL ? requests : x->requests;
-    int32_t *node_of = realloc(x->node_of, n * sizeof *node_of);
-    x->node_of = node_of != NULL ? node_of : x->node_of;
-    if (waiting == NULL || requests == NULL || node_of == NULL ||
-        !x->policy->reserve(x->state, room))
-        return false;
-    x->room = room;
-    return true;
+    bool grown = x->policy->reserve(x->state, room);
+    x->waiting = grow(x->waiting, n * sizeof *x->waiting, &grown);
+    x->requests = grow(x->requests, n * nodes * sizeof *x->requests, &grown);
+    x->node_of = grow(x->node_of, n * sizeof *x->node_of, &grown);
+    x->room = grown ? room : x->room;
+    return grown;
 }
 
 /* A request waits for the next epoch, which begins after it was born. */

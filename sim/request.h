@@ -62,7 +62,7 @@ struct request {
     /* what happened */
     int status;          /* enum request_status */
     const char *failure; /* known from the refusal on; NULL: none */
-    uint32_t edge_next; /* the next of its batch or queue at the edge (sim/edge.c) */
+    uint32_t edge_next;  /* the next of its batch or queue at the edge (sim/edge.c) */
     int64_t born;
     struct request_stamps at[STAGE_COUNT];
     int64_t server_start, first_token, last_token;

@@ -50,8 +50,8 @@ static void ask(struct ue *ue)
     choose_slice(ue);
     r->arm = ue->arm;
     r->slice = world_slice_of(w, ue, now);
-    bool later = router_routes(ue->group) ||
-                 (w->edge != NULL && edge_stands_at(w->edge, STAGE_SERVER));
+    bool later =
+        router_routes(ue->group) || (w->edge != NULL && edge_stands_at(w->edge, STAGE_SERVER));
     r->server = later ? ROUTER_LATER : ue->server;
     source_fill(ue, r);
     r->at[STAGE_UE_TX].first_in = now;

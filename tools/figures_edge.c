@@ -152,12 +152,12 @@ static int read_points(const struct figure_job *job, const struct edge_figure *s
         }
         int line = line_of(l, key);
         struct point *more = realloc(l->points, (l->n_points + 1) * sizeof *more);
+        l->points = more != NULL ? more : l->points;
         if (more == NULL || line < 0) {
             sqlite3_finalize(row);
             return line < 0 ? figure_lacks(job, e, "there are more than %d lines", SERIES_MAX)
                             : err_memory(e, "drawing a figure");
         }
-        l->points = more;
         struct point p = {.x = number_of((const char *)sqlite3_column_text(row, 0)), .line = line};
         double done = (double)sqlite3_column_int64(row, 4);
         double epochs = sqlite3_column_double(row, 5) * sqlite3_column_double(row, 6) / p.x;
