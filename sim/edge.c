@@ -244,8 +244,10 @@ static void begin_epoch(struct edge *x)
 static void *grow(void *array, size_t bytes, bool *grown)
 {
     void *more = realloc(array, bytes);
-    *grown = *grown && more != NULL;
-    return more != NULL ? more : array;
+    if (more != NULL)
+        return more;
+    *grown = false;
+    return array;
 }
 
 /* Room for one more request that waits. */
