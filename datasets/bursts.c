@@ -248,13 +248,14 @@ static double fit_all(struct decays *d, double log_tau)
     return error;
 }
 
-/* Gaps between neighbouring bursts of a piece that are long and dense enough. */
+/* Gaps between neighbouring bursts of a piece that are long and dense enough. A later gap begins
+ * later: the points are walked over once. */
 static void gather(struct decays *d, const struct piece *piece, const struct burst *bursts)
 {
+    size_t first = 0;
     for (size_t i = 1; i < piece->n_bursts; i++) {
         double from = bursts[piece->first_burst + i - 1].peak_s + DECAY_MARGIN_S;
         double to = bursts[piece->first_burst + i].start_s - DECAY_MARGIN_S;
-        size_t first = 0;
         while (first < piece->n && piece->points[first].t_s < from) {
             first++;
         }

@@ -73,6 +73,7 @@ int bursts_find(const struct bursts_point *points, size_t n, const struct bursts
 struct bursts_series {
     int64_t run_id, ue_id;
     const char *slice_id; /* NULL: none, or not asked for */
+    int64_t first_ms, last_ms;
     struct bursts bursts;
 };
 
@@ -83,7 +84,27 @@ struct bursts_table {
     struct arena arena;
 };
 
-/* Reads ran_records. ERR_INPUT: there are none with a throughput. Free the table in any case. */
+/* The throughput of all ran_records, in the order of run, UE, time, frame and slot. */
+struct bursts_row;
+struct bursts_points {
+    struct bursts_row *rows;
+    size_t n, room;
+    const char **slices; /* in the arena */
+    size_t n_slices, slices_room;
+    int64_t runs, incomplete_runs;
+    struct arena arena;
+};
+
+/* Reads them, in time O(n) when the records of a UE were written in their order. Free in any case.
+ */
+int bursts_points_read(struct store *s, struct bursts_points *p, struct err *e);
+void bursts_points_free(struct bursts_points *p);
+
+/* The series that they make; none is no error. Free the table in any case. */
+int bursts_of_points(const struct bursts_points *p, int by_slice, const struct bursts_options *o,
+                     struct bursts_table *out, struct err *e);
+
+/* Both. ERR_INPUT: there are none with a throughput. Free the table in any case. */
 int bursts_of_store(struct store *s, int by_slice, const struct bursts_options *o,
                     struct bursts_table *out, struct err *e);
 void bursts_table_free(struct bursts_table *t);

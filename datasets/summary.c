@@ -225,6 +225,7 @@ static int summary_fill(struct reading *r, struct summary *out)
     code = code != 0 ? code : reading_radio(r);
     code = code != 0 ? code : reading_requests(r, reading_choice_sql(SUMMARY_BY_RESOLUTION));
     code = code != 0 ? code : reading_gpus(r, &out->gpus, &out->n_gpus);
+    code = code != 0 ? code : reading_gap(r, &out->separated_gap);
     if (code != 0) {
         return code;
     }

@@ -127,6 +127,8 @@ struct summary {
     double output_per_s; /* tokens of completed requests over simulated time */
     bool has_radio;
     struct summary_radio ul, dl;
+    double separated_gap; /* mean over slice_decisions of what the shares in force lose against the
+                             optimum (docs/models/slicing.md); NAN: none, or mode embedded */
     struct summary_slice *slices; /* by id */
     size_t n_slices;
     struct summary_group *groups; /* by resolution, R1 first */

@@ -219,6 +219,7 @@ void summary_print_json(const struct summary *sum, FILE *out)
     fputs("},\n  \"radio\": {", out);
     radio_print(out, "ul", &sum->ul, true);
     radio_print(out, "dl", &sum->dl, false);
+    number_print(out, "separated_gap", sum->separated_gap, false);
     fputs("}", out);
 
     lists_print(out, sum);

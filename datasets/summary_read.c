@@ -138,6 +138,25 @@ int reading_radio(struct reading *r)
     return code != 0 ? code : rc == SQLITE_DONE ? 0 : read_failed(r);
 }
 
+int reading_gap(struct reading *r, double *gap)
+{
+    /* A decision has a row per slice. */
+    char sql[1024];
+    snprintf(sql, sizeof sql,
+             "SELECT avg(gap) FROM (SELECT DISTINCT run_id, time_ns, age_ns, cell, direction, gap "
+             "FROM slice_decisions%s)",
+             r->where);
+    sqlite3_stmt *row = NULL;
+    *gap = NAN;
+    int rc = sqlite3_prepare_v2(r->db, sql, -1, &row, NULL);
+    rc = rc == SQLITE_OK ? sqlite3_step(row) : rc;
+    if (rc == SQLITE_ROW && sqlite3_column_type(row, 0) != SQLITE_NULL) {
+        *gap = sqlite3_column_double(row, 0);
+    }
+    sqlite3_finalize(row);
+    return rc == SQLITE_ROW ? 0 : read_failed(r);
+}
+
 /* --- Requests --------------------------------------------------------------------------------- */
 
 /* Columns of the reading's SELECT. */

@@ -103,6 +103,8 @@ void reading_free(struct reading *r);
 /* Each returns 0 or an error. The radio comes before the requests: LSEQ may want a slice's BLER. */
 int reading_runs(struct reading *r, struct reading_runs *runs);
 int reading_radio(struct reading *r);
+/* Mean gap of the decisions of mode separated, NAN without any. */
+int reading_gap(struct reading *r, double *gap);
 /* `choice` is of reading_choice_sql. */
 int reading_requests(struct reading *r, const char *choice);
 int reading_gpus(struct reading *r, struct summary_gpu **gpus, size_t *n);

@@ -108,9 +108,16 @@ struct targets_report {
     struct arena arena;
 };
 
-/* Judges every target by the tables of `s`. Free the report in any case, before the targets. */
-int targets_judge(struct store *s, const struct targets *t, struct targets_report *report,
-                  struct err *e);
+/* Hears now and then how far the reading of a table is, in rows. */
+struct targets_watch {
+    void (*step)(void *self, double done, double all);
+    void *self;
+};
+
+/* Judges every target by the tables of `s`, each of which is passed over once, in time and memory
+ * O(rows). `watch` may be NULL. Free the report in any case, before the targets. */
+int targets_judge(struct store *s, const struct targets *t, const struct targets_watch *watch,
+                  struct targets_report *report, struct err *e);
 void targets_report_free(struct targets_report *report);
 
 /* One JSON object and a newline; a table for people. `path`: the store. */

@@ -132,8 +132,8 @@ static int judge(struct target_result *r, struct err *e)
     return 0;
 }
 
-int targets_judge(struct store *s, const struct targets *t, struct targets_report *report,
-                  struct err *e)
+int targets_judge(struct store *s, const struct targets *t, const struct targets_watch *watch,
+                  struct targets_report *report, struct err *e)
 {
     *report = (struct targets_report){.targets = t->name, .n = t->list.n};
     const struct target *items = t->list.items;
@@ -141,7 +141,7 @@ int targets_judge(struct store *s, const struct targets *t, struct targets_repor
     if (report->items == NULL) {
         return err_memory(e, "judging targets");
     }
-    struct target_cache cache = {0};
+    struct target_cache cache = {.targets = t, .watch = watch};
     int rc = store_count_runs(s, &report->runs, &report->incomplete_runs, e);
     for (size_t i = 0; rc == 0 && i < t->list.n; i++) {
         struct target_result *r = &report->items[i];

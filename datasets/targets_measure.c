@@ -102,19 +102,35 @@ static bool same_text(const char *a, const char *b)
 /* --- What a target applies to ------------------------------------------------------------------
  */
 
-/* How many slices ran_records name, counted once for all targets that ask alike; -1: unreadable. */
-static int64_t slices_count(struct measuring *m)
+/* How many slices the ran_records of these runs name. */
+static int slices_count(struct measuring *m, int64_t *slices)
 {
-    struct target_cache *c = m->cache;
-    if (!c->has_slices || !same_text(c->slices_scenario, m->applies->scenario)) {
-        char sql[sizeof m->runs + 128];
-        snprintf(sql, sizeof sql, "SELECT count(DISTINCT slice_id) FROM ran_records WHERE 1%s",
-                 m->runs);
-        c->slices = query_int(m, sql);
-        c->slices_scenario = m->applies->scenario;
-        c->has_slices = c->slices >= 0;
+    const struct target_rows *rows = NULL;
+    struct target_runs ids = {0};
+    int rc = target_rows_of(m->store, m->cache, RAN_RECORDS, &rows, m->err);
+    rc = rc == 0 && m->runs[0] != '\0' ? target_runs_read(m->store, m->runs, &ids, m->err) : rc;
+    if (rc != 0) {
+        free(ids.items);
+        return rc;
     }
-    return c->slices;
+    const struct target_column *slice = target_column_of(rows, "slice_id");
+    *slices = (int64_t)slice->n_texts;
+    if (m->runs[0] != '\0') {
+        const double *runs = target_column_of(rows, "run_id")->numbers;
+        bool *named = calloc(slice->n_texts + 1, sizeof *named);
+        *slices = 0;
+        for (size_t i = 0; named != NULL && i < rows->n; i++) {
+            if (slice->words[i] >= 0 && !named[slice->words[i]] &&
+                target_runs_have(&ids, (int64_t)runs[i])) {
+                named[slice->words[i]] = true;
+                ++*slices;
+            }
+        }
+        rc = named == NULL ? no_memory(m) : 0;
+        free(named);
+    }
+    free(ids.items);
+    return rc;
 }
 
 static int applies(struct measuring *m)
@@ -134,9 +150,10 @@ static int applies(struct measuring *m)
         }
     }
     if (a->min_slices > 0 || a->max_slices < SLICES_ANY) {
-        int64_t slices = slices_count(m);
-        if (slices < 0) {
-            return read_failed(m);
+        int64_t slices = 0;
+        int rc = slices_count(m, &slices);
+        if (rc != 0) {
+            return rc;
         }
         if (slices < a->min_slices || slices > a->max_slices) {
             say_why(m, "speaks of %s %lld slices; ran_records name %lld",
@@ -255,26 +272,6 @@ static int measure_requests(struct measuring *m, const struct of_requests *of)
 /* --- Records -----------------------------------------------------------------------------------
  */
 
-struct column {
-    double *values;
-    size_t n, room;
-};
-
-static bool column_add(struct column *c, double value)
-{
-    if (c->n == c->room) {
-        size_t room = c->room == 0 ? 4096 : 2 * c->room;
-        double *grown = realloc(c->values, room * sizeof *grown);
-        if (grown == NULL) {
-            return false;
-        }
-        c->values = grown;
-        c->room = room;
-    }
-    c->values[c->n++] = value;
-    return true;
-}
-
 /* Of sorted values. */
 static double column_statistic(const double *sorted, size_t n, const struct measure_record *r)
 {
@@ -300,46 +297,43 @@ static double column_statistic(const double *sorted, size_t n, const struct meas
     }
 }
 
-static int column_end(struct measuring *m, const struct measure_record *r, const char *key,
-                      struct column *c)
+static int group_measure(struct measuring *m, const struct measure_record *r, const char *key,
+                         double *values, double *spare, size_t n)
 {
-    size_t n = c->n;
-    c->n = 0;
     if (n == 0 || !group_wanted(m, key, (int64_t)n)) {
         return 0;
     }
-    double *spare = malloc(n * sizeof *spare);
     struct target_group *g = group_add(m, key, (int64_t)n);
-    if (spare == NULL || g == NULL) {
-        free(spare);
+    if (g == NULL) {
         return no_memory(m);
     }
-    g->value = column_statistic(values_sort(c->values, spare, n), n, r);
-    free(spare);
+    g->value = column_statistic(values_sort(values, spare, n), n, r);
     return 0;
 }
 
-static int column_read(struct measuring *m, const struct measure_record *r, sqlite3_stmt *q,
-                       struct column *c)
+static int choose_rows(struct measuring *m, const struct measure_record *r,
+                       const struct target_rows *rows, struct target_choice *c)
 {
-    char key[128] = "all";
-    for (;;) {
-        int step = sqlite3_step(q);
-        if (step != SQLITE_ROW && step != SQLITE_DONE) {
-            return read_failed(m);
-        }
-        const char *next = step == SQLITE_ROW ? (const char *)sqlite3_column_text(q, 0) : NULL;
-        if (step == SQLITE_DONE || (next != NULL && strcmp(next, key) != 0)) {
-            int rc = column_end(m, r, key, c);
-            if (step == SQLITE_DONE || rc != 0) {
-                return rc;
-            }
-            snprintf(key, sizeof key, "%s", next);
-        }
-        if (!column_add(c, sqlite3_column_double(q, 1))) {
-            return no_memory(m);
-        }
+    *c = (struct target_choice){.values = target_column_of(rows, r->column)->numbers};
+    if (r->by != NULL) {
+        c->by = target_column_of(rows, r->by)->words;
     }
+    if (r->where != NULL) {
+        c->where = target_column_of(rows, r->where->column)->numbers;
+        c->equals = r->where->equals;
+    }
+    /* Only some tables know a request's mode. */
+    const char *mode = target_mode_column(r->table);
+    if (m->applies->mode != NULL && mode != NULL) {
+        const struct target_column *modes = target_column_of(rows, mode);
+        c->modes = modes->words;
+        c->mode = target_text_find(modes, m->applies->mode);
+    }
+    if (m->runs[0] != '\0') {
+        c->runs = target_column_of(rows, "run_id")->numbers;
+        return target_runs_read(m->store, m->runs, &c->ids, m->err);
+    }
+    return 0;
 }
 
 static int group_order(const void *a, const void *b)
@@ -347,37 +341,46 @@ static int group_order(const void *a, const void *b)
     return strverscmp(((const struct target_group *)a)->key, ((const struct target_group *)b)->key);
 }
 
+static int measure_groups(struct measuring *m, const struct measure_record *r,
+                          const struct target_rows *rows)
+{
+    struct target_choice c;
+    int rc = choose_rows(m, r, rows, &c);
+    const struct target_column *by = r->by != NULL ? target_column_of(rows, r->by) : NULL;
+    size_t n_groups = by != NULL ? by->n_texts : 1;
+    size_t *sizes = calloc(n_groups + 1, sizeof *sizes);
+    double *values = malloc((2 * rows->n + 1) * sizeof *values);
+    if (rc == 0 && (sizes == NULL || values == NULL)) {
+        rc = no_memory(m);
+    }
+    if (rc == 0 && sizes != NULL) {
+        target_choice_gather(&c, rows->n, sizes, n_groups, values);
+    }
+    size_t at = 0;
+    for (size_t g = 0; rc == 0 && sizes != NULL && g < n_groups; g++) {
+        rc = group_measure(m, r, by != NULL ? by->texts[g] : "all", values + at, values + rows->n,
+                           sizes[g]);
+        at += sizes[g];
+    }
+    free(sizes);
+    free(values);
+    free(c.ids.items);
+    return rc;
+}
+
 static int measure_record(struct measuring *m, const struct measure_record *r)
 {
     const char *table = target_table_words[r->table];
-    /* Only these tables know a request's mode. */
-    const char *mode_column = strcmp(table, "requests") == 0     ? "mode"
-                              : strcmp(table, "ue_records") == 0 ? "request_mode"
-                                                                 : NULL;
-    char mode[2 * SUMMARY_PATTERN_MAX + 64] = "", where[128] = "";
-    if (m->applies->mode != NULL && mode_column != NULL) {
-        sqlite3_snprintf(sizeof mode, mode, " AND %s = %Q", mode_column, m->applies->mode);
-    }
-    if (r->where != NULL) {
-        sqlite3_snprintf(sizeof where, where, " AND %s = %!.17g", r->where->column,
-                         r->where->equals);
-    }
-    char sql[2048];
-    const char *by = r->by != NULL ? r->by : "'all'";
-    /* Rows of a text column count as 0 each: only `count` takes one. */
-    snprintf(sql, sizeof sql,
-             "SELECT %s, %s FROM %s WHERE %s IS NOT NULL AND %s IS NOT NULL%s%s%s%s%s", by,
-             r->column, table, r->column, by, m->runs, mode, where,
-             r->by != NULL ? " ORDER BY " : "", r->by != NULL ? r->by : "");
-    sqlite3_stmt *q = NULL;
-    struct column c = {0};
-    int rc = sqlite3_prepare_v2(m->db, sql, -1, &q, NULL) != SQLITE_OK ? read_failed(m)
-                                                                       : column_read(m, r, q, &c);
-    sqlite3_finalize(q);
-    free(c.values);
+    const struct target_rows *rows = NULL;
+    int rc = target_rows_of(m->store, m->cache, r->table, &rows, m->err);
+    rc = rc == 0 ? measure_groups(m, r, rows) : rc;
     if (rc == 0 && m->result->n_groups == 0) {
-        say_why(m, "no %s in %s%s%s", r->column, table, r->where != NULL ? " where " : "",
-                r->where != NULL ? where + strlen(" AND ") : "");
+        char where[128] = "";
+        if (r->where != NULL) {
+            sqlite3_snprintf(sizeof where, where, " where %s = %!.17g", r->where->column,
+                             r->where->equals);
+        }
+        say_why(m, "no %s in %s%s", r->column, table, where);
     }
     if (m->result->n_groups > 1) {
         qsort(m->result->groups, m->result->n_groups, sizeof m->result->groups[0], group_order);
@@ -400,14 +403,18 @@ static double figure_value(const struct bursts *b, int figure)
     return values[figure];
 }
 
-static int bursts_read(struct measuring *m, bool by_slice)
+/* The series of the store; none is no error. */
+static int bursts_read(struct measuring *m, bool by_slice, const struct bursts_table **out)
 {
-    if (m->cache->has_bursts[by_slice]) {
-        return 0;
-    }
+    struct target_cache *c = m->cache;
+    *out = &c->bursts[by_slice];
     struct bursts_options o = bursts_defaults();
-    int rc = bursts_of_store(m->store, by_slice, &o, &m->cache->bursts[by_slice], m->err);
-    m->cache->has_bursts[by_slice] = rc == 0;
+    int rc = c->has_points ? 0 : bursts_points_read(m->store, &c->points, m->err);
+    c->has_points = rc == 0;
+    if (rc == 0 && !c->has_bursts[by_slice]) {
+        rc = bursts_of_points(&c->points, by_slice, &o, &c->bursts[by_slice], m->err);
+        c->has_bursts[by_slice] = rc == 0;
+    }
     return rc;
 }
 
@@ -434,48 +441,47 @@ static int series_add(struct measuring *m, const struct bursts_series *s, bool m
     return 0;
 }
 
+/* Mean time between two records, of the series where it is longest; -1: there is no series. */
+static int64_t spacing_ms(const struct bursts_table *t, const struct target_runs *ids)
+{
+    int64_t longest = -1;
+    for (size_t i = 0; i < t->n; i++) {
+        const struct bursts_series *s = &t->items[i];
+        if (target_runs_have(ids, s->run_id)) {
+            int64_t n = (int64_t)s->bursts.n_points - 1;
+            int64_t spacing = n > 0 ? (s->last_ms - s->first_ms) / n : 0;
+            longest = spacing > longest ? spacing : longest;
+        }
+    }
+    return longest;
+}
+
 static int measure_bursts(struct measuring *m, const struct measure_bursts *b)
 {
-    char sql[2 * SUMMARY_PATTERN_MAX + 512];
-    snprintf(sql, sizeof sql,
-             "SELECT EXISTS(SELECT 1 FROM ran_records WHERE ul_throughput IS NOT NULL AND "
-             "gnb_timestamp_ms IS NOT NULL%s)",
-             m->runs);
-    int64_t any = query_int(m, sql);
-    if (any <= 0) {
-        say_why(m, "no ul_throughput in ran_records");
-        return any < 0 ? read_failed(m) : 0;
-    }
-    if (b->figure == FIGURE_RISE) {
-        snprintf(sql, sizeof sql,
-                 "SELECT max((latest - first) / (n - 1)) FROM (SELECT min(gnb_timestamp_ms) first, "
-                 "max(gnb_timestamp_ms) latest, count(*) n FROM ran_records WHERE ul_throughput IS "
-                 "NOT NULL%s GROUP BY run_id, ue_id) WHERE n > 1",
-                 m->runs);
-        int64_t spacing_ms = query_int(m, sql);
-        if ((double)spacing_ms > RISE_SPACING_MS) {
-            say_why(m, "a record every %lld ms is too coarse for a rise", (long long)spacing_ms);
-            return 0;
+    const struct bursts_table *whole = NULL, *t = NULL;
+    struct target_runs ids = {0};
+    int rc = target_runs_read(m->store, m->runs, &ids, m->err);
+    rc = rc == 0 ? bursts_read(m, false, &whole) : rc;
+    rc = rc == 0 && b->by_slice ? bursts_read(m, true, &t) : rc;
+    if (rc == 0) {
+        t = b->by_slice ? t : whole;
+        int64_t spacing = spacing_ms(whole, &ids);
+        if (spacing < 0) {
+            say_why(m, "no ul_throughput in ran_records");
+        } else if (b->figure == FIGURE_RISE && (double)spacing > RISE_SPACING_MS) {
+            say_why(m, "a record every %lld ms is too coarse for a rise", (long long)spacing);
         }
     }
-    int rc = bursts_read(m, b->by_slice);
-    const struct bursts_table *t = &m->cache->bursts[b->by_slice];
-    snprintf(sql, sizeof sql, "SELECT run_id FROM runs WHERE 1%s ORDER BY run_id", m->runs);
-    sqlite3_stmt *q = NULL;
-    if (rc == 0 && sqlite3_prepare_v2(m->db, sql, -1, &q, NULL) != SQLITE_OK) {
-        rc = read_failed(m);
+    if (rc != 0 || m->result->why[0] != '\0') {
+        free(ids.items);
+        return rc;
     }
-    /* Both are in the order of the run. */
-    size_t i = 0;
-    while (rc == 0 && sqlite3_step(q) == SQLITE_ROW) {
-        int64_t run = sqlite3_column_int64(q, 0);
-        for (; rc == 0 && i < t->n && t->items[i].run_id <= run; i++) {
-            if (t->items[i].run_id == run) {
-                rc = series_add(m, &t->items[i], t->runs > 1, b->figure);
-            }
+    for (size_t i = 0; rc == 0 && i < t->n; i++) {
+        if (target_runs_have(&ids, t->items[i].run_id)) {
+            rc = series_add(m, &t->items[i], m->cache->points.runs > 1, b->figure);
         }
     }
-    sqlite3_finalize(q);
+    free(ids.items);
     if (rc == 0 && m->result->n_groups == 0) {
         say_why(m, "no series of at least %lld bursts%s%s", (long long)m->applies->min_n,
                 m->applies->group != NULL ? " in " : "",
@@ -586,6 +592,10 @@ void target_cache_free(struct target_cache *c)
         free(s);
         s = next;
     }
+    for (int i = 0; i < TABLES_MAX; i++) {
+        target_rows_free(&c->rows[i]);
+    }
+    bursts_points_free(&c->points);
     bursts_table_free(&c->bursts[0]);
     bursts_table_free(&c->bursts[1]);
     *c = (struct target_cache){0};

@@ -17,6 +17,9 @@ bool nr_frame_init(struct nr_frame *f, const struct nr_frame_config *config)
     f->slots_per_frame = 10 << mu;
     f->srs_period = config->srs_period;
     f->srs_offset = config->srs_offset;
+    f->prach_period = config->prach_period;
+    f->prach_frame = config->prach_frame;
+    f->prach_subframe = config->prach_subframe;
     f->first_ul = -1;
     if (strcmp(config->pattern, "fdd") == 0) {
         f->period = 1;
@@ -94,4 +97,14 @@ int64_t nr_frame_grant_slot(const struct nr_frame *f, int64_t ul_slot, int k2)
     while (s >= 0 && !f->pdcch[s % f->period])
         s--;
     return s;
+}
+
+bool nr_frame_prach(const struct nr_frame *f, int64_t slot)
+{
+    if (f->prach_period == 0 || slot / f->slots_per_frame % f->prach_period != f->prach_frame)
+        return false;
+    int per_subframe = f->slots_per_frame / 10;
+    int in_frame = (int)(slot % f->slots_per_frame);
+    return in_frame / per_subframe == f->prach_subframe &&
+           2 * (in_frame % per_subframe + 1) > per_subframe;
 }

@@ -36,7 +36,7 @@ struct radio_ue_view {
     int64_t backlog_bytes; /* what the scheduler believes is waiting; 0: an idle grant is due */
     bool idle_grant;       /* asks for the smallest grant only */
     int mcs;               /* link adaptation's choice */
-    int cqi;
+    int cqi;               /* DL: of the last report; UL: of the SNR of its last block */
     double thr;              /* EWMA of bytes per opportunity (the testbed's UL_THR, DL_THR) */
     double pf_bytes;         /* TBS of 1 PRB x 10 symbols without DMRS at this MCS, in bytes */
     int32_t prb_for_backlog; /* fewest PRB whose transport block holds the backlog, capped at the

@@ -66,7 +66,10 @@ int cell_common_init(struct cell_common *c, const struct scenario *sc, struct ar
                                     .ul_symbols = (int)r->ul_symbols,
                                     .special_ul_symbols = (int)r->ul_special_symbols,
                                     .srs_period = r->srs_period_slots,
-                                    .srs_offset = r->srs_offset_slots};
+                                    .srs_offset = r->srs_offset_slots,
+                                    .prach_period = (int)r->prach_period_frames,
+                                    .prach_frame = (int)r->prach_frame,
+                                    .prach_subframe = (int)r->prach_subframe};
     if (!nr_frame_init(&c->frame, &frame))
         return err_input(e, sc->file, "radio.tdd",
                          "\"%s\" is not a slot pattern; write D, S and U "
@@ -111,6 +114,7 @@ int cell_common_init(struct cell_common *c, const struct scenario *sc, struct ar
                       (int)(special ? r->ul_special_dmrs_re : r->ul_dmrs_re),
                       2.0 * M_PI * r->ul_frequency_error_hz * symbol_s);
     }
+    cell_ul_cqi_init(c);
     nr_decay_init(&c->decay, r->pf_ewma);
     c->la = (struct nr_la_config){.start_mcs = (int)r->start_mcs,
                                   .min_mcs_up = (int)r->la_min_mcs,
@@ -380,7 +384,6 @@ void cell_view_ue(struct cell *cell, struct ue_radio *u, enum radio_direction d,
     }
     v->max_prb = d == RADIO_UL ? cell_max_prb(cell, u) : cell->common->grid[d].n_prb;
     v->last_slot = u->d[d].last_slot;
-    v->cqi = u->cqi;
     if (cell->policy->sees_servers)
         v->server_queue = server_waiting(w->servers[ue->server]);
 }

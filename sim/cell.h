@@ -44,6 +44,7 @@
 #define CELL_HARQ_MAX   16
 #define CELL_ROUNDS_MAX 8
 #define CELL_BLOCKS_MAX 64 /* UEs in one slot */
+#define CELL_CQI_MAX    15 /* 38.214 tables 5.2.2.1-2 to -4 */
 #define CELL_PRB_WORDS  5  /* 275 PRB at most, 38.101-1 table 5.3.2-1 */
 
 struct scenario;
@@ -53,7 +54,11 @@ struct scenario_radio;
  * policy places them itself. */
 struct cell_plan {
     int32_t carrier_prb;
-    int32_t used; /* PRB packed so far; also the first free one */
+    int32_t used;    /* PRB packed so far, below which nothing is free; also the first free one */
+    int32_t end_prb; /* behind the last free one */
+    int32_t pucch_low, pucch_high;  /* of the PRB beyond these limits, PUCCH's: [0, pucch_low) and
+                                       [carrier_prb - pucch_high, carrier_prb) */
+    uint64_t taken[CELL_PRB_WORDS]; /* for the policy's view */
     int32_t grants_left, dcis_used;
     struct harq *blocks[CELL_BLOCKS_MAX];
     int32_t n;
@@ -71,12 +76,13 @@ struct cell_common {
     int64_t ring; /* slots that an action may lie ahead; a power of two */
     int32_t dl_min_prb;
     int32_t max_ues_per_slot;
-    double snr_step_db;             /* of the SNR that is reported; 0: none */
-    struct nr_phase ul_phase[4];    /* by kind of symbols; unused without a frequency error */
-    struct channel_trace traces[2]; /* snr-trace, by direction */
-    int32_t tb_header_bytes;        /* MAC and RLC headers in a transport block */
-    int64_t packet_payload_bytes;   /* application bytes in a full IP packet */
-    int64_t packet_header_bytes;    /* IP, L4, SDAP and PDCP headers per packet on the air */
+    double snr_step_db;                   /* of the SNR that is reported; 0: none */
+    int32_t ul_cqi_x10[CELL_CQI_MAX + 1]; /* least SNR of a CQI, tenths of a dB */
+    struct nr_phase ul_phase[4];          /* by kind of symbols; unused without a frequency error */
+    struct channel_trace traces[2];       /* snr-trace, by direction */
+    int32_t tb_header_bytes;              /* MAC and RLC headers in a transport block */
+    int64_t packet_payload_bytes;         /* application bytes in a full IP packet */
+    int64_t packet_header_bytes;          /* IP, L4, SDAP and PDCP headers per packet on the air */
 };
 
 enum harq_state { HARQ_FREE, HARQ_GRANTED, HARQ_IN_FLIGHT, HARQ_WAIT_RETX };
@@ -274,6 +280,7 @@ uint32_t stream_request(const struct cell *cell, const struct stream *s, int64_t
 void stream_free(struct stream *s);
 
 /* cell_ul.c */
+void cell_ul_cqi_init(struct cell_common *k);
 void cell_ul_schedule(struct cell *cell, int64_t ul_slot);
 void cell_ul_arrival(struct cell *cell, struct ue_radio *u);
 void cell_ul_send(struct cell *cell, struct ue_radio *u, uint8_t process);

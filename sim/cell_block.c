@@ -229,7 +229,7 @@ int cell_plan_retx(struct cell *cell, struct cell_plan *plan, enum radio_directi
     int process = __builtin_ctz(ud->retx_mask);
     struct harq *h = &ud->harq[process];
     int prb = retx_prb(cell, d, h, kind);
-    if (prb == 0 || prb > plan->carrier_prb - plan->used || plan->grants_left == 0)
+    if (prb == 0 || prb > plan->end_prb - plan->used || plan->grants_left == 0)
         return -1;
     h->n_prb = (int16_t)prb;
     if (h->kind != kind)
@@ -240,19 +240,33 @@ int cell_plan_retx(struct cell *cell, struct cell_plan *plan, enum radio_directi
     return process;
 }
 
-/* Bits of the PRB of a block that lie in a word of 64. */
-static uint64_t prb_bits(const struct harq *h, int word)
+/* Bits of PRB [first, behind) that lie in a word of 64, in which there are some. */
+static uint64_t range_bits(int32_t first, int32_t behind, int word)
 {
-    int begin = h->prb_start > 64 * word ? h->prb_start - 64 * word : 0;
-    int end = h->prb_start + h->n_prb - 64 * word;
+    int begin = first > 64 * word ? first - 64 * word : 0;
+    int end = behind - 64 * word;
     uint64_t below_end = end < 64 ? (1ULL << end) - 1 : ~0ULL;
     return below_end & ~0ULL << begin;
+}
+
+static uint64_t prb_bits(const struct harq *h, int word)
+{
+    return range_bits(h->prb_start, h->prb_start + h->n_prb, word);
+}
+
+static void mark_prb(uint64_t *map, int32_t first, int32_t behind)
+{
+    for (int word = first / 64; first < behind && word <= (behind - 1) / 64; word++)
+        map[word] |= range_bits(first, behind, word);
 }
 
 void cell_plan_close(struct cell_plan *plan)
 {
     uint64_t once[CELL_PRB_WORDS] = {0};
     uint64_t twice[CELL_PRB_WORDS] = {0};
+    /* Assumed: some phone's PUCCH stands on each of its PRB; nobody sends a preamble. */
+    mark_prb(once, 0, plan->pucch_low);
+    mark_prb(once, plan->carrier_prb - plan->pucch_high, plan->carrier_prb);
     for (int32_t i = 0; i < plan->n; i++) {
         struct harq *h = plan->blocks[i];
         h->overlap_prb = 0;
@@ -297,7 +311,7 @@ int32_t cell_ask_policy(struct cell *cell, struct cell_plan *plan, enum radio_di
     struct radio_view view = {.direction = d,
                               .slot = slot,
                               .carrier_prb = plan->carrier_prb,
-                              .n_prb = plan->carrier_prb - plan->used,
+                              .n_prb = plan->end_prb - plan->used,
                               .min_grant_prb = min_prb,
                               .max_grants = plan->grants_left,
                               .retx_prb = count_retx(cell, plan),
@@ -306,6 +320,11 @@ int32_t cell_ask_policy(struct cell *cell, struct cell_plan *plan, enum radio_di
                               .n_ues = n};
     if (n == 0 || view.n_prb < min_prb || view.max_grants == 0)
         return 0;
+    if (plan->end_prb < plan->carrier_prb) {
+        mark_prb(plan->taken, 0, plan->used);
+        mark_prb(plan->taken, plan->end_prb, plan->carrier_prb);
+        view.taken = plan->taken;
+    }
     int32_t n_grants = cell->policy->allocate(cell->policy_state[d], &view, cell->grants);
     assert(n_grants >= 0 && n_grants <= view.max_grants);
     int64_t packed = 0;

@@ -97,6 +97,7 @@ void cell_dl_schedule(struct cell *cell)
     const struct nr_grid *g = &k->grid[RADIO_DL];
     const int kind = nr_grid_kind(g, k->frame.dl_symbols[nr_frame_phase(&k->frame, cell->slot)]);
     struct cell_plan plan = {.carrier_prb = g->n_prb,
+                             .end_prb = g->n_prb,
                              .grants_left = k->max_ues_per_slot < cell->dcis_left
                                                 ? k->max_ues_per_slot
                                                 : cell->dcis_left};

@@ -5,12 +5,45 @@
  * sched_bytes, when it has seen a scheduling request, and when an idle grant is due, as the
  * testbed's does. */
 #include "base/units.h"
+#include "models/nr_error.h"
 #include "sim/cell.h"
 #include "sim/scenario.h"
 #include "sim/world.h"
 
 /* A short BSR with its subheader, 38.321 6.1.3.1. */
 #define BSR_BYTES 2
+
+/* --- The uplink's CQI --------------------------------------------------------------------------
+ */
+
+void cell_ul_cqi_init(struct cell_common *k)
+{
+    const struct scenario_radio *c = k->config;
+    enum { LOWEST = -300, HIGHEST = 600 }; /* tenths of a dB; beyond them every table ends */
+    for (int cqi = 1; cqi <= CELL_CQI_MAX; cqi++) {
+        int below = LOWEST, enough = HIGHEST;
+        while (enough - below > 1) {
+            int middle = (below + enough) / 2;
+            bool good = nr_cqi_of_snr((enum nr_decoder)c->decoder, (int)c->mcs_table_ul,
+                                      middle / 10.0, k->grid[RADIO_UL].n_prb) >= cqi;
+            *(good ? &enough : &below) = middle;
+        }
+        k->ul_cqi_x10[cqi] = enough;
+    }
+}
+
+/* What the UE would report if it measured what the gNB has measured on its last PUSCH; 0 (out of
+ * range) before the first. */
+static int ul_cqi(const struct cell_common *k, const struct ue_direction *d)
+{
+    int cqi = d->rounds[0] > 0 ? CELL_CQI_MAX : 0;
+    while (cqi > 0 && d->last_snr_x10 < k->ul_cqi_x10[cqi])
+        cqi--;
+    return cqi;
+}
+
+/* --- Who is wanted ------------------------------------------------------------------------------
+ */
 
 /* True when the gNB has a reason, other than an idle grant, to give this UE new PRB. */
 static bool ul_wanted(const struct ue_radio *u)
@@ -238,6 +271,7 @@ static void fill_view(struct cell *cell, struct ue_radio *u, struct radio_ue_vie
     const struct nr_grid *g = &k->grid[RADIO_UL];
     struct ue_direction *d = &u->d[RADIO_UL];
     cell_view_ue(cell, u, RADIO_UL, v);
+    v->cqi = ul_cqi(k, d);
     v->mcs = nr_la_mcs(&d->la, &k->la, cell->slot / k->frame.slots_per_frame, d->rounds[0],
                        d->rounds[1], g->mcs_max);
     v->backlog_bytes = u->estimate > u->sched_bytes ? u->estimate - u->sched_bytes : 0;
@@ -255,7 +289,13 @@ void cell_ul_schedule(struct cell *cell, int64_t ul_slot)
     const struct cell_common *k = cell->common;
     const struct nr_grid *g = &k->grid[RADIO_UL];
     const int kind = nr_grid_kind(g, nr_frame_ul_symbols(&k->frame, ul_slot));
+    const int32_t pucch = (int32_t)k->config->pucch_prb;
+    const int32_t prach = nr_frame_prach(&k->frame, ul_slot) ? (int32_t)k->config->prach_prb : 0;
     struct cell_plan plan = {.carrier_prb = g->n_prb,
+                             .used = pucch - pucch / 2 + prach,
+                             .end_prb = g->n_prb - pucch / 2,
+                             .pucch_low = pucch - pucch / 2,
+                             .pucch_high = pucch / 2,
                              .grants_left = k->max_ues_per_slot < cell->dcis_left
                                                 ? k->max_ues_per_slot
                                                 : cell->dcis_left};

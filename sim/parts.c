@@ -82,6 +82,7 @@ static void far_handle(struct entity *self, uint32_t kind, uint64_t arg);
 
 static void move_entity(struct entity *entity, struct world *w)
 {
+    assert(w != NULL);
     entity->engine = w->engine;
 }
 
@@ -132,7 +133,7 @@ void parts_free(struct parts *p)
         free(part->bodies);
         pool_free(&part->arrivals);
         row_log_free(&part->rows);
-        if (i > 0) {
+        if (i > 0 && part->world != NULL) {
             pool_free(&part->world->requests);
             engine_free(part->world->engine);
         }

@@ -47,8 +47,8 @@ static int replay(const struct scenario *sc, const struct run_options *options, 
                   struct tally *t, struct err *e)
 {
     const struct scenario_ues *groups = sc->ues.items;
-    memset(t->groups, 0, sc->ues.n * sizeof *t->groups);
     for (size_t i = 0; i < sc->ues.n; i++) {
+        t->groups[i] = (struct choice_arm){0};
         int last = (int)groups[i].slice_arms.n - 1;
         arms[i] = !is_offline(&groups[i]) ? -1 : arm < last ? arm : last;
     }
@@ -67,9 +67,12 @@ int replay_best(const struct scenario *sc, const struct run_options *options, in
     const struct scenario_ues *groups = sc->ues.items;
     int n = replay_arms(sc), rc = 0;
     struct tally t = {.scenario = sc, .groups = calloc(sc->ues.n, sizeof *t.groups)};
-    struct choice_arm *all = calloc((size_t)n * sc->ues.n, sizeof *all);
-    if (t.groups == NULL || all == NULL)
-        rc = err_memory(e, "the replays");
+    struct choice_arm *all = calloc((size_t)n * sc->ues.n + 1, sizeof *all);
+    if (t.groups == NULL || all == NULL) {
+        free(t.groups);
+        free(all);
+        return err_memory(e, "the replays");
+    }
     for (int arm = 0; arm < n && rc == 0; arm++) {
         rc = replay(sc, options, arm, arms, &t, e);
         for (size_t i = 0; i < sc->ues.n && rc == 0; i++)

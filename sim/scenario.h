@@ -82,6 +82,7 @@ struct scenario_radio {
     bool idle_grant_by_frame;
     int64_t min_grant_prb, min_grant_mcs, max_ues_per_slot, pdcch_dcis;
     int64_t srs_period_slots, srs_offset_slots;
+    int64_t pucch_prb, prach_prb, prach_period_frames, prach_frame, prach_subframe;
     double bsr_periodic_ms, bsr_retx_ms, cqi_period_ms;
     int64_t min_grant_prb_dl;
     int64_t harq_processes, harq_rounds;

@@ -90,6 +90,23 @@ static const struct json_field radio_fields[] = {
           "testbed has do_SRS 1; its period is not recorded."),
     F_INT(scenario_radio, srs_offset_slots, 0, 2559, "8",
           "Slot of the sounding reference signal in its period. Assumed: the first uplink slot."),
+    F_INT(
+        scenario_radio, pucch_prb, 0, 64, "0",
+        "PRB of the uplink that PUCCH takes in every slot, half of them at each band edge (38.213 "
+        "clause 9.2.1). Testbed: 0, its PUCCH stands in the last symbol, which ul_symbols leaves "
+        "to it."),
+    F_INT(scenario_radio, prach_period_frames, 0, 16, "0",
+          "Every so many frames have a random access occasion (x of 38.211 table 6.3.3.2-3), 0: "
+          "off. Testbed: 2 (prach_ConfigurationIndex 98: format A2, x = 2, y = 1, subframe 9, all "
+          "but the last two symbols); off because every earlier result was made without."),
+    F_INT(scenario_radio, prach_frame, 0, 15, "1",
+          "Which of them: frame number modulo prach_period_frames (y). Testbed: 1."),
+    F_INT(scenario_radio, prach_subframe, 0, 9, "9",
+          "Subframe of the occasion; its last slot from 30 kHz on. Testbed: 9, slot 19."),
+    F_INT(
+        scenario_radio, prach_prb, 1, 96, "12",
+        "PRB that an occasion takes of the uplink, from the lowest on that PUCCH leaves. Testbed: "
+        "12 (38.211 table 6.3.3.2-1: length 139, 30 kHz beside 30 kHz), msg1-FrequencyStart 0."),
     F_POS(scenario_radio, bsr_periodic_ms, 0, 2560, "10",
           "periodicBSR-Timer in ms (38.321 clause 5.4.5). Testbed: 10."),
     F_POS(scenario_radio, bsr_retx_ms, 0, 10240, "80",
@@ -233,6 +250,14 @@ static int check_symbols(const struct scenario_radio *r, const char *file, const
         return FAIL_KEY("ul_special_symbols",
                         "%lld PUSCH symbols do not fit the %lld of special_ul_symbols",
                         (long long)r->ul_special_symbols, (long long)r->special_ul_symbols);
+    }
+    int64_t control = r->pucch_prb + (r->prach_period_frames > 0 ? r->prach_prb : 0);
+    if (control > 0 && control + r->min_grant_prb > r->n_prb) {
+        return FAIL_KEY(
+            r->prach_period_frames > 0 ? "prach_prb" : "pucch_prb",
+            "control takes %lld of %lld PRB and leaves no grant of min_grant_prb, %lld; "
+            "write less",
+            (long long)control, (long long)r->n_prb, (long long)r->min_grant_prb);
     }
     if (12 * r->dl_symbols <= r->dl_dmrs_re) {
         return FAIL_KEY("dl_dmrs_re", "leaves nothing of %lld symbols; write less than %lld",

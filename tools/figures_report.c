@@ -331,7 +331,7 @@ static void target_row(const struct target_result *r, FILE *out)
 static int targets_write(const struct figure_job *job, FILE *out, struct err *e)
 {
     struct targets_report report = {0};
-    int rc = targets_judge(job->source.store, job->targets, &report, e);
+    int rc = targets_judge(job->source.store, job->targets, NULL, &report, e);
     if (rc == 0) {
         struct text caption = {0};
         text_add(&caption,

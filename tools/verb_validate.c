@@ -9,6 +9,7 @@
 #include "datasets/store.h"
 #include "datasets/targets.h"
 #include "tools/call.h"
+#include "tools/progress.h"
 #include "tools/results.h"
 #include "tools/verbs.h"
 
@@ -99,6 +100,23 @@ static int targets_status(const struct targets_report *report, const char *path)
     return 0;
 }
 
+static void draw(void *self, double done, double all)
+{
+    progress_share(self, done, all, "million records", 1e-6);
+}
+
+/* With a bar on a terminal while the tables are read. */
+static int judge(struct store *store, const struct targets *targets, struct targets_report *report,
+                 struct err *e)
+{
+    struct progress bar;
+    progress_start(&bar, false);
+    const struct targets_watch watch = {.step = draw, .self = &bar};
+    int rc = targets_judge(store, targets, bar.shown ? &watch : NULL, report, e);
+    progress_end(&bar);
+    return rc;
+}
+
 static int validate_targets(const struct validate_call *call)
 {
     char published[PATH_MAX];
@@ -119,7 +137,7 @@ static int validate_targets(const struct validate_call *call)
     int rc = targets_load(file, &targets, &e);
     rc = rc != 0 ? rc : store_open(call->path, STORE_READ, &store, &e);
     if (rc == 0) {
-        rc = targets_judge(store, &targets, &report, &e);
+        rc = judge(store, &targets, &report, &e);
         store_close(store, NULL);
     }
     int status = 0;

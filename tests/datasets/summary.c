@@ -105,6 +105,14 @@ static void put_radio(struct store *s)
                              .block_errors = 15,
                              .bytes_scheduled = 300000};
     assert_int_equal(sink.cell(sink.self, &c), 0);
+    /* Two decisions with rows for two slices, and one while none asked. */
+    struct decision_record d = {.cell = "gnb1", .direction = "ul", .solver_gap = 0};
+    for (int i = 0; i < 6; i++) {
+        d.time_ns = i / 2 * NS_PER_S;
+        d.slice_id = i % 2 == 0 ? "1221" : NULL;
+        d.gap = i < 2 ? 0.1 : i < 4 ? 0.4 : NAN;
+        assert_int_equal(sink.decision(sink.self, &d), 0);
+    }
     c.slice_id = "1223"; /* a slice that nobody asked in */
     c.prb_used = 0;
     c.blocks = c.blocks_retx = c.block_errors = c.bytes_scheduled = 0;
@@ -215,6 +223,7 @@ static void test_by_hand(void **state)
     assert_near(sum.ul.mean_mcs, 10);
     assert_near(sum.ul.retx_share, 0.2);
     assert_near(sum.ul.padding_share, 0.1);
+    assert_near(sum.separated_gap, 0.25);
 
     /* LAREI: 100000 ln 8 / (160000 0.3) and 100000 ln 8 / (200000 0.4); LSEQ: 100000 0.9 sqrt 7 /
      * 160000 and 100000 0.8 sqrt 7 / 200000; the third has no grants. */
@@ -397,6 +406,7 @@ static const char *const promised[] = {"engine.wall_s",
                                        "radio.ul.retx_share",
                                        "radio.ul.padding_share",
                                        "radio.dl.mbps",
+                                       "radio.separated_gap",
                                        "metrics.larei.mean",
                                        "metrics.larei.p50",
                                        "metrics.lseq.mean"};

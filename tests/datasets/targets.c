@@ -96,7 +96,7 @@ static struct target_result judge(struct room *room, const char *applies, const 
             applies, measure, expect);
     fclose(out);
     struct err e = {0};
-    if (targets_load(room->file, t, &e) != 0 || targets_judge(room->s, t, r, &e) != 0) {
+    if (targets_load(room->file, t, &e) != 0 || targets_judge(room->s, t, NULL, r, &e) != 0) {
         fail_msg("%s", e.text);
     }
     assert_int_equal(r->n, 1);
@@ -321,7 +321,7 @@ static void test_published(void **state)
     for (size_t i = 0; i < t.list.n; i++) {
         assert_true(strlen(items[i].source) > 4 && strlen(items[i].how_read) >= 4);
     }
-    assert_int_equal(targets_judge(room->s, &t, &r, &e), 0);
+    assert_int_equal(targets_judge(room->s, &t, NULL, &r, &e), 0);
     assert_int_equal(r.counts[0] + r.counts[1] + r.counts[2], t.list.n);
     targets_report_free(&r);
     targets_free(&t);

@@ -225,6 +225,33 @@ static void test_sounding_takes_a_symbol(void **state)
     assert_int_equal(nr_frame_ul_symbols(&f, 8), 13);
 }
 
+/* 38.211 table 6.3.3.2-3: index 98 is x = 2, y = 1, subframe 9; 100 ms at each spacing. */
+static void test_random_access_occasions(void **state)
+{
+    (void)state;
+    for (int mu = 0; mu <= 2; mu++) {
+        struct nr_frame_config c = {.scs_khz = 15 << mu,
+                                    .pattern = "fdd",
+                                    .dl_symbols = 13,
+                                    .ul_symbols = 13,
+                                    .prach_period = 2,
+                                    .prach_frame = 1,
+                                    .prach_subframe = 9};
+        struct nr_frame f;
+        assert_true(nr_frame_init(&f, &c));
+        for (int64_t n = 0; n < 100 << mu; n++) {
+            int64_t at = n % (20 << mu); /* in two frames */
+            bool wanted = mu == 0   ? at == 19
+                          : mu == 1 ? at == 39
+                                    : at == 78 || at == 79; /* two slots last as long as one */
+            assert_int_equal(nr_frame_prach(&f, n), wanted);
+        }
+        c.prach_period = 0;
+        assert_true(nr_frame_init(&f, &c));
+        assert_false(nr_frame_prach(&f, (20 << mu) - 1));
+    }
+}
+
 static void test_refuses_what_is_no_pattern(void **state)
 {
     (void)state;
@@ -282,6 +309,7 @@ int test_nr_frame(void)
         cmocka_unit_test(test_testbed_grant_slots),
         cmocka_unit_test(test_sounding_takes_a_symbol),
         cmocka_unit_test(test_idle_since_the_first_full_uplink_slot_of_the_frame),
+        cmocka_unit_test(test_random_access_occasions),
         cmocka_unit_test(test_refuses_what_is_no_pattern),
     };
     return cmocka_run_group_tests_name("nr_frame", tests, NULL, NULL);

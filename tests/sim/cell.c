@@ -1,7 +1,7 @@
 /* cell.c - pins C1 to C4 of sim/cell.h on scenarios drawn at random over patterns, carriers,
  * policies, channels, slices, transports and traffic: what is in the air and where every byte of a
- * stream is, looked up after each event, and the rows with and without idle slots. C5 is
- * tests/sim/reference.c's. Does not pin who gets PRB (tests/sched). */
+ * stream is, looked up after each event, and the rows with and without idle slots; and what CQI the
+ * uplink sees. C5 is tests/sim/reference.c's. Does not pin who gets PRB (tests/sched). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +13,7 @@
 
 #include "base/draw.h"
 #include "base/units.h"
+#include "models/nr_error.h"
 #include "sim/cell.h"
 #include "sim/ue.h"
 #include "sim/world.h"
@@ -72,6 +73,8 @@ static const char *const choices[][8] = {
     {"", "ues.0.traffic.rate_hz=40"},
     {"", "ues.prepare_ms=0"},
     {"", "radio.idle_grant_by_frame=false"},
+    {"", "", "radio.prach_period_frames=2", "radio.prach_period_frames=1"},
+    {"", "", "radio.pucch_prb=2"},
 };
 enum { CHOICES = sizeof choices / sizeof choices[0] };
 
@@ -143,6 +146,12 @@ static void look_at_air(const struct cell *cell, bool overlaps)
         HOLDS(h->state == HARQ_IN_FLIGHT);
         HOLDS(!sends[d][a->ue]);
         sends[d][a->ue] = true;
+        int pucch = d == RADIO_UL ? (int)k->config->pucch_prb : 0;
+        int prach =
+            d == RADIO_UL && nr_frame_prach(&k->frame, cell->slot) ? (int)k->config->prach_prb : 0;
+        /* The lowest PRB are never granted; oai-willm may run into the highest. */
+        HOLDS(h->prb_start >= pucch - pucch / 2 + prach);
+        HOLDS(overlaps || h->prb_start + h->n_prb <= k->grid[d].n_prb - pucch / 2);
         HOLDS(h->n_prb > 0 && h->prb_start >= 0 && h->prb_start + h->n_prb <= k->grid[d].n_prb);
         for (int p = h->prb_start; p < h->prb_start + h->n_prb; p++) {
             HOLDS(overlaps || !taken[d][p]);
@@ -293,7 +302,7 @@ static void test_air_and_streams(void **state)
     under_way = -1;
     /* What the invariants are about has happened. */
     assert_true(counts.visits > 50000);
-    assert_true(counts.lost > 100);
+    assert_true(counts.lost > 50);
 }
 
 /* --- C3 seen from outside, C4 ----------------------------------------------------------------- */
@@ -419,6 +428,77 @@ static void test_idle_grants_keep_their_period(void **state)
     idle_grants_in_2_s("radio.idle_grant_by_frame=true", 598, 600);
 }
 
+/* --- The uplink's CQI --------------------------------------------------------------------------
+ */
+
+/* A file of two levels of SNR: the first phone stays on the first, the second, 100 s further in it,
+ * on the second. */
+static void put_levels(char *path, double first_db, double second_db)
+{
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    FILE *f = fdopen(fd, "w");
+    fprintf(f, "t_s,snr_db\n0,%g\n100,%g\n200,%g\n", first_db, second_db, second_db);
+    fclose(f);
+}
+
+/* One block a slot, more wanted than there is room for: the phone that the gNB hears better in the
+ * uplink comes first, though the other one reports the better downlink. */
+static void test_uplink_goes_by_its_own_cqi(void **state)
+{
+    (void)state;
+    char up[] = "/tmp/willmsim-up-XXXXXX", down[] = "/tmp/willmsim-down-XXXXXX";
+    put_levels(up, 24.0, 12.0);
+    put_levels(down, 12.0, 24.0);
+    char channels[512];
+    static const char trace[] = "{\"kind\": \"snr-trace\", \"path\": \"%s\", \"between\": "
+                                "\"hold\", \"shift_s\": 100}";
+    char form[512];
+    snprintf(form, sizeof form, "radio={\"channel_ul\": %s, \"channel_dl\": %s}", trace, trace);
+    snprintf(channels, sizeof channels, form, up, down);
+    const char *const sets[] = {channels,
+                                "radio.policy={\"kind\":\"max-cqi\",\"enforce_slices\":false}",
+                                "radio.max_ues_per_slot=1",
+                                "radio.idle_grant_ms=0",
+                                "radio.max_mcs_ul=12", /* alike: the CQI alone decides */
+                                "radio.start_mcs=12",
+                                "ues.1.traffic.rate_hz=0.0001",
+                                "ues.2.traffic.rate_hz=0.0001",
+                                "ues.0.traffic.rate_hz=20",
+                                "ues.0.traffic.overhead_bytes=100000"};
+    struct scenario sc;
+    rows_load(base, sets, sizeof sets / sizeof sets[0], &sc);
+    struct world w;
+    struct err e = {0};
+    struct run_options options = {.seed = 1};
+    if (world_make(&w, &sc, &options, &e) != 0)
+        fail_msg("%s", e.text);
+    const struct cell_common *k = w.cells[0]->common;
+    for (int cqi = 1; cqi <= CELL_CQI_MAX; cqi++) {
+        double db = k->ul_cqi_x10[cqi] / 10.0;
+        int table = (int)sc.radio->mcs_table_ul;
+        assert_true(nr_cqi_of_snr((enum nr_decoder)sc.radio->decoder, table, db,
+                                  k->grid[RADIO_UL].n_prb) >= cqi);
+        assert_true(nr_cqi_of_snr((enum nr_decoder)sc.radio->decoder, table, db - 0.1,
+                                  k->grid[RADIO_UL].n_prb) < cqi);
+    }
+    for (int i = 0; i < w.n_cells; i++)
+        cell_start(w.cells[i]);
+    for (uint32_t i = 0; i < w.n_ues; i++)
+        ue_start(w.ues[i]);
+    while (engine_next(w.engine) <= w.end_ns)
+        engine_run(w.engine, engine_next(w.engine), 1);
+    int64_t good = w.radios[0].d[RADIO_UL].stream.received;
+    int64_t bad = w.radios[1].d[RADIO_UL].stream.received;
+    print_message("uplink: %lld bytes at 24 dB, %lld at 12 dB\n", (long long)good, (long long)bad);
+    assert_true(good > 500000);
+    assert_true(bad < good / 10);
+    world_free(&w);
+    scenario_free(&sc);
+    remove(up);
+    remove(down);
+}
+
 int test_cell(void)
 {
     const struct CMUnitTest tests[] = {
@@ -426,6 +506,7 @@ int test_cell(void)
         cmocka_unit_test_teardown(test_skipping_changes_no_row, case_tell),
         cmocka_unit_test(test_idle_cell_is_not_visited),
         cmocka_unit_test(test_idle_grants_keep_their_period),
+        cmocka_unit_test(test_uplink_goes_by_its_own_cqi),
     };
     return cmocka_run_group_tests_name("cell", tests, NULL, NULL);
 }

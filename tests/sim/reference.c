@@ -444,6 +444,9 @@ static void test_limits(void **state)
     RUN(chat, t, THREE, LARGE, "radio.pdcch_dcis=2", "radio.k2_slots=1", UL_8_DB, DL_8_DB);
     RUN(chat, t, THREE, LARGE, "radio.srs_period_slots=20", UL_8_DB);
     assert_true(t[UL].again > 50);
+    RUN(chat, t, THREE, LARGE, "radio.prach_period_frames=2", UL_8_DB);
+    RUN(chat, t, THREE, LARGE, "radio.prach_period_frames=1", "radio.prach_frame=0",
+        "radio.pucch_prb=7", "radio.tdd=fdd", "radio.scs_khz=15");
     RUN(chat, t, THREE, "radio.n_prb=24", "radio.max_ues_per_slot=2", UL_8_DB);
     RUN(chat, t, THREE, LARGE, "radio.harq_processes=2", UL_8_DB, DL_8_DB);
     assert_true(t[UL].again > 50);

@@ -543,6 +543,14 @@ static void schedule(struct radio *r, int d, int64_t n, int64_t at)
     const struct scenario_radio *c = r->c;
     int symbols = symbols_of(r, d, at);
     int prb_left = (int)c->n_prb;
+    if (d == UL)
+        prb_left -= (int)c->pucch_prb;
+    /* Slot 19 of every second frame, at 30 kHz; slot 9 at 15. */
+    int64_t in_period =
+        c->prach_period_frames > 0 ? at % (c->prach_period_frames * r->frame_slots) : -1;
+    if (d == UL && in_period == c->prach_frame * r->frame_slots +
+                                    (c->prach_subframe + 1) * r->frame_slots / 10 - 1)
+        prb_left -= (int)c->prach_prb;
     int blocks_left = (int)(c->max_ues_per_slot > 0 ? c->max_ues_per_slot : c->n_prb / 24);
     blocks_left = blocks_left < r->dcis_left ? blocks_left : r->dcis_left;
     int floor_prb = (int)(d == UL ? c->min_grant_prb : c->min_grant_prb_dl);
