@@ -235,7 +235,7 @@ static void test_carry(void **state)
     rows_free(&without);
 }
 
-/* The same scenario, to the byte; and a node more leaves the others' links alone (G4). */
+/* The same scenario, to the byte; and other searches, batches as large. */
 static void test_determinism(void **state)
 {
     (void)state;
@@ -246,7 +246,7 @@ static void test_determinism(void **state)
     rows_same(&a, &b);
     assert_int_equal(a.result.fingerprint, b.result.fingerprint);
     rows_free(&b);
-    /* Algorithm 1, and Algorithm 2 as printed: batches as large, whoever is in them. */
+    /* Algorithm 2 as printed, and Algorithm 1: whoever is in the batches. */
     static const char *const others[] = {"edge.policy.search=paper",
                                          "edge.policy.search=large-bandwidth"};
     for (int k = 0; k < 2; k++) {
