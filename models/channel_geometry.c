@@ -32,7 +32,8 @@ void channel_geometry_init(struct channel_geometry *g, const struct channel_geom
 
 void channel_ue_init(struct channel_ue *u, const struct channel_geometry *g,
                      const struct channel_site *sites, int n_sites, struct channel_path *paths,
-                     const struct mobility_config *mobility, uint64_t seed, uint32_t ue)
+                     uint64_t *los, const struct mobility_config *mobility, uint64_t seed,
+                     uint32_t ue)
 {
     *u = (struct channel_ue){.geometry = g,
                              .sites = sites,
@@ -41,6 +42,7 @@ void channel_ue_init(struct channel_ue *u, const struct channel_geometry *g,
                              .seed = seed,
                              .update = -1,
                              .paths = paths,
+                             .los = los,
                              .luck_site = {-1, -1},
                              .faded_site = -1};
     mobility_init(&u->mobility, mobility, seed, ue);
@@ -58,10 +60,17 @@ const struct channel_path *channel_ue_paths(struct channel_ue *u, int64_t t_ns)
         const struct channel_site *s = &u->sites[i];
         struct propagation_at p =
             propagation_at(&c->path, &s->luck, at.x_m - s->x_m, at.y_m - s->y_m);
-        u->paths[i] = (struct channel_path){
-            .loss_db = p.loss_db, .gain = ratio_of_db(-p.loss_db), .los = p.los};
+        u->paths[i] = (struct channel_path){.loss_db = p.loss_db, .gain = ratio_of_db(-p.loss_db)};
+        uint64_t bit = 1ULL << i % 64;
+        u->los[i / 64] = p.los ? u->los[i / 64] | bit : u->los[i / 64] & ~bit;
     }
     return u->paths;
+}
+
+bool channel_ue_los(struct channel_ue *u, int site, int64_t t_ns)
+{
+    channel_ue_paths(u, t_ns);
+    return (u->los[site / 64] >> site % 64 & 1) != 0;
 }
 
 const double *channel_ue_fading_db(struct channel_ue *u, int site, int direction, int64_t t_ns)
@@ -80,7 +89,7 @@ const double *channel_ue_fading_db(struct channel_ue *u, int site, int direction
         u->luck_site[direction] = site;
         fading_init(&u->luck[direction], u->seed, u->ue, (uint64_t)site << 1 | (uint64_t)direction);
     }
-    const struct fading_profile *profile = &g->profile[channel_ue_paths(u, t_ns)[site].los];
+    const struct fading_profile *profile = &g->profile[channel_ue_los(u, site, t_ns)];
     double moved_m = mobility_at(&u->mobility, t_ns).moved_m;
     double around_m = g->config.around_mps * s_of_ns(t_ns);
     fading_gain(&u->luck[direction], profile, moved_m / g->wavelength_m, around_m / g->wavelength_m,

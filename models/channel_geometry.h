@@ -13,6 +13,7 @@
 #define MODELS_CHANNEL_GEOMETRY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "models/fading.h"
@@ -53,11 +54,18 @@ struct channel_site {
     struct propagation_site luck;
 };
 
+/* One per UE and site, so that a byte here is much memory: whether there is a line of sight stands
+ * in a bit of channel_ue. */
 struct channel_path {
     double loss_db;
     double gain; /* the same as a ratio */
-    bool los;
 };
+
+/* Words of 64 bits for a bit per site. */
+static inline size_t channel_los_words(int n_sites)
+{
+    return ((size_t)n_sites + 63) / 64;
+}
 
 struct channel_ue {
     const struct channel_geometry *geometry;
@@ -69,6 +77,7 @@ struct channel_ue {
     /* memos */
     int64_t update; /* number of the look at `paths`, -1: none */
     struct channel_path *paths;
+    uint64_t *los;    /* a bit per site */
     int luck_site[2]; /* by direction; -1: none */
     struct fading luck[2];
     int64_t faded_ns;
@@ -78,13 +87,18 @@ struct channel_ue {
 
 void channel_geometry_init(struct channel_geometry *g, const struct channel_geometry_config *c);
 
-/* `paths` has room for n_sites; it, `g` and `sites` must live as long as `u`. */
+/* `paths` has room for n_sites and `los` for channel_los_words(n_sites) words; they, `g` and
+ * `sites` must live as long as `u`. */
 void channel_ue_init(struct channel_ue *u, const struct channel_geometry *g,
                      const struct channel_site *sites, int n_sites, struct channel_path *paths,
-                     const struct mobility_config *mobility, uint64_t seed, uint32_t ue);
+                     uint64_t *los, const struct mobility_config *mobility, uint64_t seed,
+                     uint32_t ue);
 
 /* Paths to all sites at a time. */
 const struct channel_path *channel_ue_paths(struct channel_ue *u, int64_t t_ns);
+
+/* There is a line of sight to a site at a time. */
+bool channel_ue_los(struct channel_ue *u, int site, int64_t t_ns);
 
 /* Fading in dB of each subband (geometry->profile[0].subbands) of the link to a site. `direction` 0
  * or 1. */

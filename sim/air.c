@@ -132,12 +132,14 @@ int air_init(struct air *a, struct world *w, struct err *e)
     size_t n = (size_t)a->n_cells;
     a->ues = arena_array(&w->arena, w->n_ues, sizeof *a->ues);
     struct channel_path *paths = arena_array(&w->arena, w->n_ues, n * sizeof *paths);
-    if (a->ues == NULL || paths == NULL)
+    size_t words = channel_los_words(a->n_cells);
+    uint64_t *los = arena_array(&w->arena, w->n_ues, words * sizeof *los);
+    if (a->ues == NULL || paths == NULL || los == NULL)
         return err_memory(e, "the places of the UEs");
     for (uint32_t i = 0; i < w->n_ues; i++) {
         struct mobility_config mobility = mobility_of(w->ues[i]->group);
-        channel_ue_init(&a->ues[i], &a->geometry, a->sites, a->n_cells, paths + i * n, &mobility,
-                        w->seed, i);
+        channel_ue_init(&a->ues[i], &a->geometry, a->sites, a->n_cells, paths + i * n,
+                        los + i * words, &mobility, w->seed, i);
     }
     return 0;
 }

@@ -190,13 +190,14 @@ void cell_act(struct cell *cell, int64_t slot, struct action action)
     action.epoch = cell->stage.world->radios[action.ue].epoch;
     *(struct action *)pool_at(&cell->actions, handle) = action;
     uint64_t place = (uint64_t)slot & (uint64_t)(cell->common->ring - 1);
-    if (cell->ring_head[place] == POOL_NONE) {
-        cell->ring_head[place] = handle;
+    struct action_list *list = &cell->ring[place];
+    if (list->head == POOL_NONE) {
+        list->head = handle;
         cell->ring_used[place / 64] |= 1ULL << place % 64;
     } else {
-        ((struct action *)pool_at(&cell->actions, cell->ring_tail[place]))->next = handle;
+        ((struct action *)pool_at(&cell->actions, list->tail))->next = handle;
     }
-    cell->ring_tail[place] = handle;
+    list->tail = handle;
     /* During a visit the next one is armed at its end. */
     if (!cell->visiting)
         arm(cell, slot);
@@ -323,8 +324,8 @@ static void visit(struct cell *cell, int64_t slot)
     cell->visiting = true;
 
     uint64_t place = (uint64_t)slot & (uint64_t)(k->ring - 1);
-    uint32_t handle = cell->ring_head[place];
-    cell->ring_head[place] = POOL_NONE;
+    uint32_t handle = cell->ring[place].head;
+    cell->ring[place].head = POOL_NONE;
     cell->ring_used[place / 64] &= ~(1ULL << place % 64);
     act_all(cell, handle);
 
@@ -440,10 +441,10 @@ int cell_init(struct cell *cell, struct world *w, const struct cell_common *comm
     cell->policy = radio_policies[common->config->policy.index];
 
     size_t ring = (size_t)common->ring;
-    cell->ring_head = malloc(2 * ring * sizeof *cell->ring_head);
+    cell->ring = malloc(ring * sizeof *cell->ring);
     cell->ring_used = calloc(ring / 64, sizeof *cell->ring_used);
     size_t totals = 1 + (size_t)w->slices.n;
-    bool good = cell->ring_head != NULL && cell->ring_used != NULL &&
+    bool good = cell->ring != NULL && cell->ring_used != NULL &&
                 pool_init(&cell->segments, sizeof(struct segment), 16) == 0 &&
                 pool_init(&cell->actions, sizeof(struct action), 64) == 0;
     if (common->config->retx_in_slices) {
@@ -464,9 +465,8 @@ int cell_init(struct cell *cell, struct world *w, const struct cell_common *comm
         cell_free(cell);
         return err_memory(e, "a cell");
     }
-    cell->ring_tail = cell->ring_head + ring;
     for (size_t i = 0; i < ring; i++)
-        cell->ring_head[i] = POOL_NONE;
+        cell->ring[i] = (struct action_list){POOL_NONE, POOL_NONE};
     return 0;
 }
 
@@ -482,7 +482,7 @@ void cell_free(struct cell *cell)
     free(cell->views);
     free(cell->view_ue);
     free(cell->grants);
-    free(cell->ring_head);
+    free(cell->ring);
     free(cell->ring_used);
     free(cell->retx_prb);
     pool_free(&cell->segments);

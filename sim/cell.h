@@ -139,9 +139,10 @@ struct stream {
     uint32_t head, tail; /* segments not wholly delivered */
 };
 
+/* What every block touches comes first; of the processes the lowest free one is taken, so that few
+ * are in use. */
 struct ue_direction {
     struct stream stream;
-    struct harq harq[CELL_HARQ_MAX];
     struct channel channel;
     struct nr_la la;
     struct nr_thr thr;
@@ -154,6 +155,7 @@ struct ue_direction {
     int64_t sdus;                       /* MAC SDUs delivered */
     int last_snr_x10;                   /* reported SNR of the last reception */
     int last_mcs;
+    struct harq harq[CELL_HARQ_MAX];
 };
 
 /* A UE's radio. The world has one per UE; cells list those that are theirs (cell_attach.c). */
@@ -199,6 +201,10 @@ struct action {
     struct range range; /* RLC: what was lost */
 };
 
+struct action_list {
+    uint32_t head, tail; /* POOL_NONE: empty */
+};
+
 struct cell_totals {
     int64_t prb_used, blocks, blocks_retx, blocks_retx1, blocks_lost, errors;
     int64_t bytes_scheduled, bytes_retx, bytes_payload, bytes_padding, mcs_sum;
@@ -221,10 +227,10 @@ struct cell {
     uint32_t *view_ue;                 /* [room] whose view it is */
     struct radio_grant *grants;        /* [room + max_ues_per_slot] */
     struct pool segments, actions;
-    uint32_t *ring_head, *ring_tail; /* [common->ring] lists of actions by slot */
-    uint64_t *ring_used;             /* bitmap over the ring */
-    int64_t slot;                    /* being visited, or visited last; -1 */
-    int64_t armed;                   /* slot for which an event is under way; INT64_MAX: none */
+    struct action_list *ring; /* [common->ring] actions by slot */
+    uint64_t *ring_used;      /* bitmap over the ring */
+    int64_t slot;             /* being visited, or visited last; -1 */
+    int64_t armed;            /* slot for which an event is under way; INT64_MAX: none */
     bool visiting;
     int32_t dcis_left; /* what the PDCCH of this slot still holds */
     uint64_t visited;

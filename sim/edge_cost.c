@@ -116,7 +116,7 @@ int edge_cost_node(struct world *w, int index, struct ot_node *node, struct err 
         chunks[i].tokens = w->scenario->edge->s_pad;
     }
     const struct kv_pool *kv = &m->engines[0].batch.kv;
-    *p = (struct profile_cost){&m->cost, w->scenario->edge->s_pad, chunks};
+    *p = (struct profile_cost){m->cost, w->scenario->edge->s_pad, chunks};
     node->flops = node->alpha = node->beta = 1.0;
     node->memory_bytes = (double)(kv->total * kv->block_tokens);
     node->seconds = profile_seconds;

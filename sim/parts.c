@@ -15,7 +15,9 @@
 #include "sim/ue.h"
 #include "sim/world.h"
 
-#define BODY_NONE UINT32_MAX
+#define BODY_NONE    UINT32_MAX
+#define LEAST_LOAD   48.0 /* measured: docs/performance.md */
+#define LOAD_WINDOWS 16.0
 
 /* A chunk on its way between parts. */
 struct parcel {
@@ -47,6 +49,8 @@ struct parts {
     int n; /* with the core */
     int64_t delay_ns, window_ns;
     uint64_t windows;
+    uint64_t events; /* handled when load was last brought forward */
+    double load;     /* events of a window, averaged over about LOAD_WINDOWS */
 };
 
 /* --- What can be divided ------------------------------------------------------------------------
@@ -82,7 +86,7 @@ static void far_handle(struct entity *self, uint32_t kind, uint64_t arg);
 
 static void move_entity(struct entity *entity, struct world *w)
 {
-    assert(w != NULL);
+    assert(w != NULL); /* every part has its world by then */
     entity->engine = w->engine;
 }
 
@@ -104,6 +108,7 @@ static void span_link(struct link *link, struct parts *p, int from, int to)
 
 static int part_of_cell(const struct parts *p, int cell)
 {
+    assert(p->n > 1);
     return 1 + cell % (p->n - 1);
 }
 
@@ -177,6 +182,7 @@ struct parts *parts_split(struct world *w, int n, struct err *e)
         err_memory(e, "the parts of the world");
         return NULL;
     }
+    p->load = 4.0 * LEAST_LOAD; /* until it has shown otherwise */
     p->delay_ns = w->links_ul[0]->delay_ns;
     p->window_ns = w->air != NULL ? w->air->window_ns : 0;
     deal_out(p);
@@ -347,6 +353,48 @@ static int settle(struct parts *p)
     return p->core->sink_error;
 }
 
+static uint64_t events_so_far(const struct parts *p)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < p->n; i++)
+        sum += engine_stats(p->part[i].world->engine).events;
+    return sum;
+}
+
+/* Whether other threads are asked to help with a window: two parts have something to do, and the
+ * windows of late had enough. Waking a thread takes some microseconds, ten events and more. */
+static bool shares_work(struct parts *p, int threads, int64_t horizon)
+{
+    if (threads < 2)
+        return false;
+    uint64_t events = events_so_far(p);
+    p->load += ((double)(events - p->events) - p->load) / LOAD_WINDOWS;
+    p->events = events;
+    int busy = 0;
+    for (int i = 0; i < p->n; i++)
+        busy += engine_next(p->part[i].world->engine) <= horizon;
+    return busy > 1 && p->load >= LEAST_LOAD;
+}
+
+/* A part is a task, so that this thread waits for others only where they have taken one up, and
+ * does all itself while the machine keeps them from running: a barrier of all threads per window
+ * would cost a time slice of the scheduler each. The core is this thread's own: it has most to do.
+ */
+static void advance_all(struct parts *p, int64_t horizon, bool shared)
+{
+    for (int i = 1; i < p->n && shared; i++) {
+        struct engine *engine = p->part[i].world->engine;
+        if (engine_next(engine) > horizon)
+            continue;
+#pragma omp task firstprivate(engine, horizon)
+        engine_run(engine, horizon, UINT64_MAX);
+    }
+    engine_run(p->core->engine, horizon, UINT64_MAX);
+#pragma omp taskwait
+    for (int i = 1; i < p->n; i++) /* clocks of those that had nothing to do */
+        engine_run(p->part[i].world->engine, horizon, UINT64_MAX);
+}
+
 /* All parts to the horizon of an event at `first`. */
 static int run_window(struct parts *p, int threads, int64_t first, int64_t until_ns)
 {
@@ -356,9 +404,7 @@ static int run_window(struct parts *p, int threads, int64_t first, int64_t until
         horizon = end < horizon ? end : horizon;
     }
     horizon = horizon < until_ns ? horizon : until_ns;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
-    for (int i = 0; i < p->n; i++)
-        engine_run(p->part[i].world->engine, horizon, UINT64_MAX);
+    advance_all(p, horizon, shares_work(p, threads, horizon));
     p->windows++;
     return settle(p);
 }
@@ -390,8 +436,8 @@ static void one_event(struct parts *p)
     engine_run(p->part[best].world->engine, best_ns, 1);
 }
 
-int parts_run(struct parts *p, int threads, int64_t until_ns, int64_t drain_ns,
-              int (*watch)(void *self), void *watch_self)
+static int run_windows(struct parts *p, int threads, int64_t until_ns, int64_t drain_ns,
+                       int (*watch)(void *self), void *watch_self)
 {
     int64_t first;
     int rc = 0;
@@ -415,6 +461,17 @@ int parts_run(struct parts *p, int threads, int64_t until_ns, int64_t drain_ns,
         if (rc == 0)
             rc = watch(watch_self);
     }
+    return rc;
+}
+
+int parts_run(struct parts *p, int threads, int64_t until_ns, int64_t drain_ns,
+              int (*watch)(void *self), void *watch_self)
+{
+    int rc = 0;
+    /* The others wait at the region's end, and take up tasks there. */
+#pragma omp parallel num_threads(threads) default(shared)
+#pragma omp master
+    rc = run_windows(p, threads, until_ns, drain_ns, watch, watch_self);
     return rc;
 }
 

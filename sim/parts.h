@@ -47,9 +47,9 @@ struct parts *parts_split(struct world *w, int n, struct err *e);
 void parts_join(struct parts *p);
 void parts_free(struct parts *p); /* NULL is fine; before the world is freed */
 
-/* All parts to `until_ns`, on so many threads; then all of what is left, one event at a time, until
- * no request is in flight, but not past drain_ns. `watch` is asked between windows: not 0 ends it.
- * Returns 0, what `watch` returned, or an error. */
+/* All parts to `until_ns`, on so many threads where there is enough to share; then all of what is
+ * left, one event at a time, until no request is in flight, but not past drain_ns. `watch` is asked
+ * between windows: not 0 ends it. Returns 0, what `watch` returned, or an error. */
 int parts_run(struct parts *p, int threads, int64_t until_ns, int64_t drain_ns,
               int (*watch)(void *self), void *watch_self);
 

@@ -52,12 +52,15 @@ static int replay(const struct scenario *sc, const struct run_options *options, 
         int last = (int)groups[i].slice_arms.n - 1;
         arms[i] = !is_offline(&groups[i]) ? -1 : arm < last ? arm : last;
     }
+    /* What is heard is the rows of requests, whatever the run itself stores. */
     struct record_sink sink = {.self = t, .request = hear};
+    struct scenario heard = *sc;
+    heard.output.requests = true;
     struct run_options again = *options;
     struct run_result result;
     again.sink = &sink;
     again.arms = arms;
-    int rc = run_scenario(sc, &again, &result, e);
+    int rc = run_scenario(&heard, &again, &result, e);
     return rc == 0 && !result.complete ? ERR_INTERRUPTED : rc;
 }
 
@@ -66,8 +69,10 @@ int replay_best(const struct scenario *sc, const struct run_options *options, in
 {
     const struct scenario_ues *groups = sc->ues.items;
     int n = replay_arms(sc), rc = 0;
+    if (n == 0 || sc->ues.n == 0)
+        return 0;
     struct tally t = {.scenario = sc, .groups = calloc(sc->ues.n, sizeof *t.groups)};
-    struct choice_arm *all = calloc((size_t)n * sc->ues.n + 1, sizeof *all);
+    struct choice_arm *all = calloc((size_t)n * sc->ues.n, sizeof *all);
     if (t.groups == NULL || all == NULL) {
         free(t.groups);
         free(all);

@@ -31,6 +31,7 @@ struct checker {
     struct scenario *sc;
     struct names cells, slices, servers, groups;
     int *parents; /* of the slices: index, -1: a branch */
+    const struct server_plan *plans;
     struct err *e;
 };
 
@@ -322,7 +323,7 @@ static int check_server(struct checker *c, size_t i)
         return err_memory(c->e, "checking a scenario");
     }
     int64_t memory_bytes;
-    return server_plan_make(c->sc, i, &c->sc->arena, plans, &memory_bytes, c->e);
+    return server_plan_make(c->sc, i, &c->sc->arena, plans, &c->plans, &memory_bytes, c->e);
 }
 
 static int check_servers(struct checker *c)
@@ -378,6 +379,14 @@ static int check_group_slices(const struct checker *c, const struct scenario_ues
             struct text place = place_of("ues", i, "slice_arms");
             text_add_index(&place, k);
             return fail_unknown(c, &place, "slice", arms[k], &c->slices);
+        }
+        for (size_t other = 0; other < k; other++) {
+            if (strcmp(arms[other], arms[k]) == 0) {
+                struct text place = place_of("ues", i, "slice_arms");
+                text_add_index(&place, k);
+                return FAIL_AT(c, &place, "\"%s\" is slice_arms[%zu] already; name each slice once",
+                               arms[k], other);
+            }
         }
     }
     const char *const *cycle = u->slice_cycle.items;

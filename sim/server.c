@@ -89,7 +89,7 @@ static void ends_after(struct server *s, struct server_model *m, int pool, int64
 {
     struct server_engine *g = &m->engines[pool];
     g->run_steps = steps;
-    engine_at(&s->stage.entity, g->run_start_ns + batch_run_ns(&g->batch, &m->cost, steps),
+    engine_at(&s->stage.entity, g->run_start_ns + batch_run_ns(&g->batch, m->cost, steps),
               &s->stage.entity, SERVER_RUN_END,
               ++g->generation << 8 | (uint64_t)m->index << 1 | (uint64_t)pool);
 }
@@ -144,7 +144,7 @@ static void note_turn(struct server *s, const struct server_model *m, int pool, 
     struct server_pool *p = &s->pools[pool];
     struct server_engine *g = &s->models[m->index].engines[pool];
     int64_t from_ns = stands_at(p, g);
-    p->served_ns = from_ns + (steps > 1 ? batch_run_ns(&g->batch, &m->cost, steps - 1) : 0);
+    p->served_ns = from_ns + (steps > 1 ? batch_run_ns(&g->batch, m->cost, steps - 1) : 0);
     g->had_ns = from_ns + world_now(s->stage.world) - g->run_start_ns;
 }
 
@@ -175,7 +175,7 @@ static void transfer(struct server *s, struct server_model *m, uint32_t request)
     struct world *w = s->stage.world;
     struct request *r = world_request(w, request);
     int64_t now = world_now(w);
-    double bytes = (double)r->input_tokens * m->cost.kv_bytes_per_token;
+    double bytes = (double)r->input_tokens * m->cost->kv_bytes_per_token;
     int64_t start = s->link_free_ns > now ? s->link_free_ns : now;
     s->link_free_ns = start + llround(bytes / s->transfer_gbytes_per_s);
     m->crossing++;
@@ -224,7 +224,7 @@ static void cut_short(struct server *s, int pool)
     struct server_model *m = &s->models[s->pools[pool].running];
     struct server_engine *g = &m->engines[pool];
     int64_t steps =
-        batch_steps_until(&g->batch, &m->cost, world_now(s->stage.world) - g->run_start_ns);
+        batch_steps_until(&g->batch, m->cost, world_now(s->stage.world) - g->run_start_ns);
     if (steps < g->run_steps)
         ends_after(s, m, pool, steps);
 }
@@ -416,7 +416,7 @@ static void write_model(const struct server *s, const struct server_model *m)
     for (int k = 0; k < s->n_pools; k++) {
         const struct batch_stats *t = &m->engines[k].batch.stats;
         const struct kv_pool *kv = &m->engines[k].batch.kv;
-        double block_bytes = (double)kv->block_tokens * m->cost.kv_bytes_per_token;
+        double block_bytes = (double)kv->block_tokens * m->cost->kv_bytes_per_token;
         row.steps += t->steps;
         row.batch_sum += t->sequence_steps;
         row.prefill_tokens += t->prefill_tokens;
@@ -495,10 +495,10 @@ static double model_memory_bytes(const struct server *s, const struct server_mod
     int64_t blocks = g->batch.kv.used;
     if (s->pools[pool].running == m->index) { /* as if each step were an event: V3 */
         int64_t elapsed = world_now(s->stage.world) - g->run_start_ns;
-        blocks = batch_blocks_at(&g->batch, batch_steps_until(&g->batch, &m->cost, elapsed));
+        blocks = batch_blocks_at(&g->batch, batch_steps_until(&g->batch, m->cost, elapsed));
     }
-    return m->cost.weights_bytes +
-           (double)(blocks * g->batch.kv.block_tokens) * m->cost.kv_bytes_per_token;
+    return m->cost->weights_bytes +
+           (double)(blocks * g->batch.kv.block_tokens) * m->cost->kv_bytes_per_token;
 }
 
 double server_memory_bytes(const struct server *s)

@@ -85,7 +85,7 @@ struct server_model {
     const char *id;
     int index;
     struct llm_card card;
-    struct llm_cost cost;
+    const struct llm_cost *cost; /* servers that are alike share it */
     struct server_engine engines[2];
     int64_t need_bytes; /* when it is loaded */
     int64_t loaded_ns;  /* it is in GPU memory from then on; NS_NEVER: it is not */

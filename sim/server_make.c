@@ -18,10 +18,10 @@ static const char *sends_pictures(const struct server *s, const struct server_mo
     const struct scenario_ues *groups = w->scenario->ues.items;
     for (uint32_t i = 0; i < w->n_ues; i++) {
         const struct scenario_ues *g = w->ues[i]->group;
-        if ((router_routes(g) || w->ues[i]->server == (uint32_t)index) &&
-            server_model_index(s->config, g) == m->index &&
-            g->traffic.index == TRAFFIC_WILLM_CLIENT &&
-            ((const struct traffic_willm *)g->traffic.options)->mode == MODE_IMAGE) {
+        if (g->traffic.index == TRAFFIC_WILLM_CLIENT &&
+            ((const struct traffic_willm *)g->traffic.options)->mode == MODE_IMAGE &&
+            (router_routes(g) || w->ues[i]->server == (uint32_t)index) &&
+            server_model_index(s->config, g) == m->index) {
             snprintf(place, bytes, "ues[%d].traffic.mode", (int)(g - groups));
             return place;
         }
@@ -117,7 +117,7 @@ static int init_engines(struct server *s, struct server_model *m, struct world *
 {
     const struct scenario_server *c = s->config;
     const struct batch_policy *policy = batch_policies[c->batching.index];
-    double block_bytes = (double)c->kv_block_tokens * m->cost.kv_bytes_per_token;
+    double block_bytes = (double)c->kv_block_tokens * m->cost->kv_bytes_per_token;
     for (int i = 0; i < s->n_pools; i++) {
         struct batch *b = &m->engines[i].batch;
         /* The queue between the pools has no end: what is half done is not refused. */
@@ -130,7 +130,7 @@ static int init_engines(struct server *s, struct server_model *m, struct world *
                             c->kv_block_tokens, e);
         if (rc != 0)
             return rc;
-        batch_set_host(b, (int64_t)(c->swap_space_gib * 1073741824.0 / m->cost.kv_bytes_per_token),
+        batch_set_host(b, (int64_t)(c->swap_space_gib * 1073741824.0 / m->cost->kv_bytes_per_token),
                        block_bytes / c->host_link_gbytes_per_s);
     }
     struct batch_share *shares;
@@ -217,7 +217,8 @@ static int init_models(struct server *s, struct world *w, int index, struct err 
     s->wants = arena_array(&w->arena, n + 1, sizeof *s->wants);
     if (plans == NULL || s->models == NULL || s->wants == NULL)
         return err_memory(e, "a server's models");
-    int rc = server_plan_make(w->scenario, (size_t)index, &w->arena, plans, &s->memory_bytes, e);
+    int rc = server_plan_make(w->scenario, (size_t)index, &w->arena, plans, &w->plans,
+                              &s->memory_bytes, e);
     rc = rc == 0 ? init_batching(s, w, e) : rc;
     for (int i = 0; i < (int)n && rc == 0; i++) {
         struct server_model *m = &s->models[i];

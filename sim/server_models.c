@@ -36,7 +36,7 @@ static void note_read(struct server *s, struct server_model *m)
             struct server_model *other = &s->models[i];
             if (other->read == 0)
                 continue;
-            held += other->cost.weights_bytes;
+            held += other->cost->weights_bytes;
             if (oldest == NULL || other->read < oldest->read)
                 oldest = other;
         }
@@ -143,8 +143,9 @@ static void begin_load(struct server *s, struct server_model *m)
     struct world *w = s->stage.world;
     take_memory(s, m);
     m->warm = m->read != 0;
-    double rate = m->warm ? s->config->host_link_gbytes_per_s * 1e9 : m->cost.cold_load_bytes_per_s;
-    int64_t takes_ns = ns_of_s(m->cost.weights_bytes / rate);
+    double rate =
+        m->warm ? s->config->host_link_gbytes_per_s * 1e9 : m->cost->cold_load_bytes_per_s;
+    int64_t takes_ns = ns_of_s(m->cost->weights_bytes / rate);
     m->loaded_ns = world_now(w) + takes_ns;
     m->loads.cold += m->warm ? 0 : 1;
     m->loads.warm += m->warm ? 1 : 0;

@@ -135,11 +135,29 @@ static int at_place(const struct plan_of *p, int rc, size_t model, const char *k
     return rc == ERR_INPUT ? FAIL(p, model, key, "%s", inner->text) : err_memory(p->e, "a model");
 }
 
+/* Card, profile and cost follow from these alone. */
+static bool alike(const struct server_plan *known, const struct scenario_server *s,
+                  const struct scenario_model *m)
+{
+    const struct scenario_server *t = known->server;
+    const struct scenario_model *n = known->model;
+    return t->engine == s->engine && t->tensor_parallel == s->tensor_parallel &&
+           n->quant == m->quant && n->kv_precision == m->kv_precision &&
+           strcmp(t->gpu, s->gpu) == 0 && strcmp(n->model, m->model) == 0;
+}
+
 /* The card and the profile exist and are right, and the precision is possible. */
-static int make_cost(const struct plan_of *p, size_t i, struct arena *a, struct server_plan *plan)
+static int make_cost(const struct plan_of *p, size_t i, struct arena *a, struct server_plan *plan,
+                     const struct server_plan **list)
 {
     const struct scenario_model *m = (const struct scenario_model *)p->s->models.items + i;
     struct err inner = {0};
+    for (const struct server_plan *known = *list; known != NULL; known = known->before) {
+        if (alike(known, p->s, m)) {
+            *plan = *known;
+            return 0;
+        }
+    }
     int rc = llm_card_load(NULL, m->model, a, &plan->card, &inner);
     if (rc != 0) {
         return at_place(p, rc, i, "model", &inner);
@@ -161,8 +179,20 @@ static int make_cost(const struct plan_of *p, size_t i, struct arena *a, struct 
         .tensor_parallel = (int)p->s->tensor_parallel,
         .kv = (enum llm_kv)m->kv_precision,
     };
-    rc = llm_cost_make(&setup, &plan->cost, &inner);
-    return rc == 0 ? 0 : at_place(p, rc, i, NULL, &inner);
+    struct llm_cost *cost = arena_alloc(a, sizeof *cost);
+    if (cost == NULL) {
+        return err_memory(p->e, "a model's cost");
+    }
+    plan->cost = cost;
+    rc = llm_cost_make(&setup, cost, &inner);
+    if (rc != 0) {
+        return at_place(p, rc, i, NULL, &inner);
+    }
+    plan->server = p->s;
+    plan->model = m;
+    plan->before = *list;
+    *list = plan;
+    return 0;
 }
 
 /* Slots of a policy that has a number of them with a context each (Ollama); 0: none; -1: out of
@@ -194,14 +224,14 @@ static int share_memory(const struct plan_of *p, double budget, struct server_pl
     double left = budget;
     double askers = 0.0;
     for (size_t i = 0; i < p->s->models.n; i++) {
-        const struct llm_cost *c = &plans[i].cost;
+        const struct llm_cost *c = plans[i].cost;
         plans[i].kv_tokens = m[i].kv_tokens > 0 ? m[i].kv_tokens : slots * OLLAMA_CONTEXT_TOKENS;
         left -= c->weights_bytes + c->reserve_bytes +
                 (double)plans[i].kv_tokens * c->kv_bytes_per_token;
         askers += plans[i].kv_tokens == 0 ? 1.0 : 0.0;
     }
     for (size_t i = 0; i < p->s->models.n; i++) {
-        const struct llm_cost *c = &plans[i].cost;
+        const struct llm_cost *c = plans[i].cost;
         if (plans[i].kv_tokens > 0) {
             continue;
         }
@@ -219,8 +249,8 @@ static int share_memory(const struct plan_of *p, double budget, struct server_pl
 static int64_t need_of(const struct scenario_server *s, const struct server_plan *plan)
 {
     int64_t blocks = plan->kv_tokens / s->kv_block_tokens;
-    return llround(plan->cost.weights_bytes + plan->cost.reserve_bytes +
-                   (double)(blocks * s->kv_block_tokens) * plan->cost.kv_bytes_per_token);
+    return llround(plan->cost->weights_bytes + plan->cost->reserve_bytes +
+                   (double)(blocks * s->kv_block_tokens) * plan->cost->kv_bytes_per_token);
 }
 
 /* Each fits alone, and those that are there at the beginning fit together. */
@@ -235,7 +265,7 @@ static int check_fit(const struct plan_of *p, double budget, const struct server
                         "\"%s\" needs %.1f GB (%.1f of weights, %lld tokens of KV), and models may "
                         "fill %.1f GB of %lld x %s; use a smaller kv_tokens or quant, or a larger "
                         "memory_utilization",
-                        m[i].id, need / 1e9, plans[i].cost.weights_bytes / 1e9,
+                        m[i].id, need / 1e9, plans[i].cost->weights_bytes / 1e9,
                         (long long)plans[i].kv_tokens, budget / 1e9,
                         (long long)p->s->tensor_parallel, p->s->gpu);
         }
@@ -270,9 +300,14 @@ static int plan_paper(const struct plan_of *p, struct arena *a, struct server_pl
     double alpha = llm_alpha(&plan->card, quant);
     struct ot_model paper = ot_model_of(plan->card.layers, plan->card.hidden, 1);
     double bytes = (double)p->s->edge->gpus * p->s->edge->gpu_memory_gb * 1e9;
-    plan->cost = (struct llm_cost){.memory_bytes = bytes,
-                                   .weights_bytes = alpha * paper.k1,
-                                   .kv_bytes_per_token = alpha * paper.k2};
+    struct llm_cost *cost = arena_alloc(a, sizeof *cost);
+    if (cost == NULL) {
+        return err_memory(p->e, "an edge node's cost");
+    }
+    *cost = (struct llm_cost){.memory_bytes = bytes,
+                              .weights_bytes = alpha * paper.k1,
+                              .kv_bytes_per_token = alpha * paper.k2};
+    plan->cost = cost;
     double left = floor((bytes - alpha * paper.k1) / (alpha * paper.k2));
     if (left < (double)p->s->kv_block_tokens) {
         return FAIL(p, 0, "model",
@@ -288,7 +323,8 @@ static int plan_paper(const struct plan_of *p, struct arena *a, struct server_pl
 }
 
 int server_plan_make(const struct scenario *sc, size_t index, struct arena *a,
-                     struct server_plan *plans, int64_t *memory_bytes, struct err *e)
+                     struct server_plan *plans, const struct server_plan **known,
+                     int64_t *memory_bytes, struct err *e)
 {
     const struct scenario_server *s = (const struct scenario_server *)sc->servers.items + index;
     struct plan_of p = {sc, s, index, e};
@@ -297,18 +333,18 @@ int server_plan_make(const struct scenario *sc, size_t index, struct arena *a,
         return plan_paper(&p, a, plans, memory_bytes);
     }
     for (size_t i = 0; i < s->models.n; i++) {
-        int rc = make_cost(&p, i, a, &plans[i]);
+        int rc = make_cost(&p, i, a, &plans[i], known);
         if (rc != 0) {
             return rc;
         }
     }
-    double budget = plans[0].cost.memory_bytes * s->memory_utilization;
+    double budget = plans[0].cost->memory_bytes * s->memory_utilization;
     int rc = 0;
     if (s->model == NULL) {
         rc = share_memory(&p, budget, plans);
     } else {
         plans[0].kv_tokens =
-            s->kv_tokens > 0 ? s->kv_tokens : llm_kv_tokens(&plans[0].cost, s->memory_utilization);
+            s->kv_tokens > 0 ? s->kv_tokens : llm_kv_tokens(plans[0].cost, s->memory_utilization);
         if (plans[0].kv_tokens < s->kv_block_tokens) {
             rc = FAIL(&p, 0, NULL,
                       "model \"%s\" leaves no memory for the KV cache on %s; use a larger "

@@ -21,6 +21,7 @@ struct edge;
 struct handover;
 struct link;
 struct server;
+struct server_plan;
 struct slice_control;
 struct ue;
 
@@ -66,9 +67,10 @@ struct world {
     struct link *core_ul, *core_dl; /* NULL: none */
     struct server **servers;
     int n_servers;
-    uint64_t routed;   /* requests that the router has given out in turn */
-    struct tcp *tcp;   /* NULL: the transport has no connections */
-    struct edge *edge; /* NULL: no epochs */
+    const struct server_plan *plans; /* of servers made so far (server_plan.h) */
+    uint64_t routed;                 /* requests that the router has given out in turn */
+    struct tcp *tcp;                 /* NULL: the transport has no connections */
+    struct edge *edge;               /* NULL: no epochs */
 
     int64_t end_ns; /* no request is born at or after this time */
     struct arena arena;

@@ -24,6 +24,8 @@ const struct figure figures[] = {
      SERIES_PRB, figure_series_write},
     {"10", "Uplink bytes of a transport block over time", "RAN records with ulsch_current_bytes",
      SERIES_BYTES, figure_series_write},
+    {"13", "Learning a slice: latency and choice by round",
+     "six completed requests of a phone whose scenario has slice_choice", 0, figure_learning_write},
     {"17", "PUSCH SNR over time", "RAN records with pusch_snr_x10", SERIES_SNR,
      figure_series_write},
     {"18", "Power headroom over time", "RAN records with ph_db", SERIES_HEADROOM,

@@ -129,6 +129,7 @@ enum figure_edge {
     EDGE_CONTINUOUS
 };
 int figure_edge_write(const struct figure_job *job, struct figure_page *page, struct err *e);
+int figure_learning_write(const struct figure_job *job, struct figure_page *page, struct err *e);
 
 /* --- The report --------------------------------------------------------------------------------*/
 

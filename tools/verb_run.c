@@ -118,8 +118,20 @@ static int run_shown(struct store *store, const struct load *load, bool quiet,
     return rc;
 }
 
+/* How many threads had a part in it, where more than one could. Never in the JSON, which is the
+ * same for any number. */
+static void print_threads(const struct scenario *sc, const struct run_result *result)
+{
+    int most = omp_get_max_threads();
+    if (result->windows > 0) {
+        printf("threads: %d, %llu windows\n", most, (unsigned long long)result->windows);
+    } else if (result->obstacle != NULL && sc->cells.n > 1) {
+        printf("threads: 1 of %d (%s)\n", most, result->obstacle);
+    }
+}
+
 static int print_summary(struct store *store, const struct run_call *call, const char *path,
-                         struct err *e)
+                         const struct scenario *sc, const struct run_result *result, struct err *e)
 {
     if (call->quiet && !call->json) {
         return 0;
@@ -134,7 +146,9 @@ static int print_summary(struct store *store, const struct run_call *call, const
         summary_print_json(&summary, stdout);
     } else {
         summary_print_table(&summary, stdout);
-        printf("\nresults: %s\n", path);
+        printf("\n");
+        print_threads(sc, result);
+        printf("results: %s\n", path);
     }
     summary_free(&summary);
     return 0;
@@ -167,7 +181,7 @@ static int run_and_store(const struct load *load, const struct run_call *call, s
     struct run_result result = {0};
     rc = run_shown(store, load, call->quiet, stop, &result, e);
     if (rc == 0) {
-        rc = print_summary(store, call, path, e);
+        rc = print_summary(store, call, path, &load->scenario, &result, e);
     }
     struct err close_error = {0};
     int closed = store_close(store, &close_error);

@@ -2,7 +2,7 @@
 # Makes the pictures of README.md, docs/validation.md and docs/figures.md again, from real runs:
 #   ul-thr.svg                   UL_THR over 20 s, recorded by the testbed (WiLLM figure 19) and
 #                                simulated
-#   figure-6.svg, figure-19.svg  as `willmsim figures` draws them
+#   figure-6.svg, figure-13.svg, figure-19.svg  as `willmsim figures` draws them
 # usage, in the root of the checkout, after `make`: sh docs/figures/make.sh
 # Needs gnuplot and the sqlite3 shell; for the recorded line also the shared measurements
 # ($WILLMSIM_DATA, default ../shared/data), without which ul-thr.svg is left as it is.
@@ -74,6 +74,8 @@ figure() { # number, scenario, options
 }
 run smart-glasses-uplink
 figure 6 smart-glasses-uplink
+run smart-glasses-ucb
+figure 13 smart-glasses-ucb
 run slices-30-60-90
 run fig19-normal
 figure 19 slices-30-60-90 --normal "$work/fig19-normal.sqlite"

@@ -39,6 +39,7 @@ struct town {
     struct channel_geometry geometry;
     struct channel_site sites[SITES];
     struct channel_path paths[SITES];
+    uint64_t los[1];
     struct channel_ue ue;
 };
 
@@ -50,7 +51,7 @@ static void town_make(struct town *t, const struct channel_geometry_config *c,
         t->sites[i] = (struct channel_site){.x_m = 200.0 * (i - 1), .y_m = 15.0};
         propagation_site_init(&t->sites[i].luck, &c->path, 1, (uint32_t)i);
     }
-    channel_ue_init(&t->ue, &t->geometry, t->sites, SITES, t->paths, mobility, 1, ue);
+    channel_ue_init(&t->ue, &t->geometry, t->sites, SITES, t->paths, t->los, mobility, 1, ue);
 }
 
 static void within(double value, double expected, double tolerance)
@@ -101,9 +102,11 @@ static void test_paths(void **state)
     const struct mobility_config still = {.kind = MOBILITY_STATIC, .x_m = 30.0};
     town_make(&t, &umi, &still, 0);
     struct channel_path first = channel_ue_paths(&t.ue, 0)[1];
+    bool los = channel_ue_los(&t.ue, 1, 0);
     within(first.gain, ratio_of_db(-first.loss_db), 1e-20);
     struct channel_path later = channel_ue_paths(&t.ue, 1000 * NS_PER_S)[1];
-    assert_true(first.loss_db == later.loss_db && first.los == later.los);
+    assert_true(first.loss_db == later.loss_db);
+    assert_true(los == channel_ue_los(&t.ue, 1, 1000 * NS_PER_S));
 
     town_make(&t, &umi, &drive, 0);
     first = channel_ue_paths(&t.ue, 0)[1];

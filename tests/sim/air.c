@@ -131,7 +131,7 @@ static int expect_blocks(const struct cell *cell, struct heard *heard)
     struct world *w = cell->stage.world;
     int n = 0;
     int64_t place = (cell->slot + 1) & (cell->common->ring - 1);
-    for (uint32_t handle = cell->ring_head[place]; handle != POOL_NONE;) {
+    for (uint32_t handle = cell->ring[place].head; handle != POOL_NONE;) {
         const struct action *a = pool_at(&cell->actions, handle);
         handle = a->next;
         if (a->kind != ACTION_END_UL || a->epoch != w->radios[a->ue].epoch)

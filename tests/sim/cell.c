@@ -125,7 +125,7 @@ static int case_tell(void **state)
 /* The actions of a slot that lies ahead. */
 static uint32_t actions_at(const struct cell *cell, int64_t slot)
 {
-    return cell->ring_head[slot & (cell->common->ring - 1)];
+    return cell->ring[slot & (cell->common->ring - 1)].head;
 }
 
 /* C1, C2 in the slot just visited: a block that is sent in it ends with the next. */
@@ -219,7 +219,7 @@ static void look_at_stream(const struct cell *cell, uint32_t ue, int d)
     }
     HOLDS(repeat == s->repeat_bytes);
     for (int64_t i = 0; i < cell->common->ring; i++)
-        for (uint32_t handle = cell->ring_head[i]; handle != POOL_NONE;) {
+        for (uint32_t handle = cell->ring[i].head; handle != POOL_NONE;) {
             const struct action *a = pool_at(&cell->actions, handle);
             handle = a->next;
             if (a->kind == ACTION_RLC && a->ue == cell->ues[ue]->ue && a->direction == d)

@@ -5,7 +5,7 @@
 . tests/tools/lib.sh
 
 call list figures --json
-json figures-list '(.figures | length) == 17 and (.figures | map(.word) | index("19") != null) and
+json figures-list '(.figures | length) == 18 and (.figures | map(.word) | index("19") != null) and
     (.figures | all(.doc | contains("needs")))' "$tmp/out"
 
 command -v gnuplot >/dev/null 2>&1 || {
@@ -79,6 +79,21 @@ call figures "$tmp/downlink.sqlite" --fig 7 --out "$tmp/down"
 holds figures-7-title grep -q 'Figure 7. Downlink scenario' "$tmp/down/figure-7.svg"
 holds figures-7-size grep -q '>1280x720<' "$tmp/down/figure-7.svg"
 holds figures-7-band grep -q 'inference 12-17, downlink 81-86 %' "$tmp/down/figure-7.svg"
+
+# Figure 13 of a phone that learns: means and variances are those of the table, the caption names
+# the slice that most of the last third went to; a run without a learner has none.
+simulate learns smart-glasses-ucb 600
+call figures "$tmp/learns.sqlite" --fig 13 --out "$tmp/learn" --json
+same figures-13-status 0 "$rc"
+first=$(sql "$tmp/learns.sqlite" "SELECT printf('%.4g', avg(s)) FROM
+    (SELECT (done_ns - born_ns) / 1e9 AS s FROM requests WHERE status = 'completed'
+     ORDER BY born_ns LIMIT (SELECT count(*) / 3 FROM requests WHERE status = 'completed'))")
+json figures-13-mean ".figures[0].caption | contains(\"mean $first, \")" "$tmp/out"
+json figures-13-arm '.figures[0].caption | contains("In the last third f5 has ")' "$tmp/out"
+n=$(sql "$tmp/learns.sqlite" "SELECT count(*) FROM requests WHERE slice_id = 'f5' AND status = 'completed'")
+holds figures-13-pulls grep -q ">n=$n<" "$tmp/learn/figure-13.svg"
+refused figures-13-lacks 1 'slice_choice; this file has 0' figures "$tmp/slices.sqlite" --fig 13 \
+    --out "$tmp/learn"
 
 # A run without slices beside one with them.
 call figures "$tmp/slices.sqlite" --normal "$tmp/normal.sqlite" --fig 19 --out "$tmp/both"

@@ -141,4 +141,20 @@ refused export-no-file 2 "none.sqlite" export "$tmp/none.sqlite" requests
 refused export-no-table 2 "no table .request.; use .requests" export "$tmp/a.sqlite" request
 refused export-not-a-store 2 "bad.csv" export "$tmp/bad.csv" requests
 refused metrics-no-file 2 "none.sqlite" metrics "$tmp/none.sqlite"
+
+# --- Threads -----------------------------------------------------------------------------------
+# The table says how many had a part in a world that could be divided, or why none but one had;
+# the JSON does not.
+for threads in 1 2; do
+    OMP_NUM_THREADS=$threads "$willmsim" run scenarios/city.json --set duration_s=0.5 --out \
+        "$tmp/city-$threads.sqlite" >"$tmp/city-$threads.txt" 2>&1
+    OMP_NUM_THREADS=$threads "$willmsim" run scenarios/city.json --set duration_s=0.5 --json --out \
+        "$tmp/city-$threads.sqlite" 2>&1 | jq 'del(.engine.wall_s)' >"$tmp/city-$threads.json"
+done
+holds threads-said grep -q '^threads: 2, [1-9][0-9]* windows$' "$tmp/city-2.txt"
+same threads-one-is-silent 0 "$(grep -c '^threads:' "$tmp/city-1.txt")"
+holds threads-same-json cmp "$tmp/city-1.json" "$tmp/city-2.json"
+OMP_NUM_THREADS=2 "$willmsim" run scenarios/two-cells-one-gpu.json --set duration_s=1 \
+    --out "$tmp/two.sqlite" >"$tmp/two.txt" 2>&1
+holds threads-obstacle grep -q '^threads: 1 of 2 (.' "$tmp/two.txt"
 finish
