@@ -165,7 +165,8 @@ install: all
 	cp -R scenarios $(DESTDIR)$(PREFIX)/share/willmsim/
 	cp -R bench/profiles $(DESTDIR)$(PREFIX)/share/willmsim/bench/
 	install -d $(DESTDIR)$(PREFIX)/share/willmsim/datasets
-	install -m 644 datasets/published_targets.json $(DESTDIR)$(PREFIX)/share/willmsim/datasets/
+	install -m 644 datasets/published_targets.json datasets/edge_targets.json \
+	    $(DESTDIR)$(PREFIX)/share/willmsim/datasets/
 	install -d $(DESTDIR)$(PREFIX)/share/willmsim/bench/kernels $(DESTDIR)$(PREFIX)/lib/willmsim
 	cp -R bench/kernels/cards $(DESTDIR)$(PREFIX)/share/willmsim/bench/kernels/
 	for m in $(MODULES); do install -m 755 $$m $(DESTDIR)$(PREFIX)/lib/willmsim/; done

@@ -10,6 +10,7 @@
 #include "datasets/schema.h"
 #include "datasets/summary_read.h"
 #include "datasets/targets_measure.h"
+#include "datasets/targets_sweep.h"
 
 const char *const target_verdict_words[] = {"holds", "misses", "not comparable", NULL};
 const char *const target_part_words[] = {"uplink", "downlink", "inference", NULL};
@@ -107,6 +108,7 @@ static const struct json_variant measure_variants[] = {
     {"request", &request_spec, "a quantity of completed requests"},
     {"record", &record_spec, "a column of a table"},
     {"bursts", &bursts_spec, "the bursts in the UEs' UL_THR"},
+    {"sweep", &measure_sweep_spec, "the completion rate over what a sweep varied"},
     {NULL, NULL, NULL},
 };
 

@@ -31,7 +31,7 @@
 
 /* --- A file of targets ------------------------------------------------------------------------ */
 
-enum target_measure { TARGET_SHARE, TARGET_REQUEST, TARGET_RECORD, TARGET_BURSTS };
+enum target_measure { TARGET_SHARE, TARGET_REQUEST, TARGET_RECORD, TARGET_BURSTS, TARGET_SWEEP };
 enum target_expect {
     TARGET_RANGE,
     TARGET_VALUE,

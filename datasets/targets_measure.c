@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "datasets/targets_sweep.h"
 #include "datasets/values.h"
 
 enum { SLICES_ANY = 1000 }; /* the default of max_slices */
@@ -489,6 +490,30 @@ static int measure_bursts(struct measuring *m, const struct measure_bursts *b)
     return rc;
 }
 
+/* --- Sweeps ------------------------------------------------------------------------------------
+ */
+
+static int measure_sweep(struct measuring *m, const struct measure_sweep *of)
+{
+    struct sweep_value *values = NULL;
+    size_t n = 0;
+    int rc = sweep_values(m->store, of, m->runs, m->arena, &values, &n, m->err);
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        if (!group_wanted(m, values[i].key, values[i].n)) {
+            continue;
+        }
+        struct target_group *g = group_add(m, values[i].key, values[i].n);
+        if (g == NULL) {
+            return no_memory(m);
+        }
+        g->value = values[i].value;
+    }
+    if (rc == 0 && n == 0) {
+        say_why(m, "no sweep over %.80s with these values", of->x);
+    }
+    return rc;
+}
+
 /* --- The whole ---------------------------------------------------------------------------------
  */
 
@@ -539,6 +564,9 @@ int target_measure(struct store *s, struct target_cache *c, struct target_result
         break;
     case TARGET_BURSTS:
         rc = measure_bursts(&m, t->measure.options);
+        break;
+    case TARGET_SWEEP:
+        rc = measure_sweep(&m, t->measure.options);
         break;
     }
     groups_known(r);

@@ -56,10 +56,13 @@ struct request {
     int64_t input_tokens, output_tokens;
     int64_t vision_passes;
     uint32_t first_block, n_blocks; /* prefix blocks in the group's trace */
+    int64_t deadline_ns;            /* after its birth; 0: none */
+    double accuracy;                /* that its answer needs, 0..1 */
 
     /* what happened */
     int status;          /* enum request_status */
     const char *failure; /* known from the refusal on; NULL: none */
+    uint32_t edge_next;  /* the next of its batch or queue at the edge (sim/edge.c) */
     int64_t born;
     struct request_stamps at[STAGE_COUNT];
     int64_t server_start, first_token, last_token;

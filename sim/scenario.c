@@ -458,6 +458,7 @@ static int check_scenario(struct scenario *sc, struct err *e)
     rc = rc == 0 ? (sc->slices.rrm_policy[0] != '\0' ? read_rrm(&c) : check_tree(&c)) : rc;
     rc = rc == 0 ? slice_control_check(sc, e) : rc;
     rc = rc == 0 ? check_servers(&c) : rc;
+    rc = rc == 0 ? scenario_edge_check(sc, e) : rc;
     rc = rc == 0 ? collect_ids(&c, "ues", &sc->ues, sizeof(struct scenario_ues), &c.groups) : rc;
     const struct scenario_ues *groups = sc->ues.items;
     int64_t phones = 0;

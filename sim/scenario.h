@@ -147,6 +147,28 @@ struct scenario_core {
     int64_t gtpu_header_bytes;
 };
 
+/* The edge-inference paper's epochs (scenario_edge.c). */
+enum edge_wait { EDGE_WAIT_CONSTANT, EDGE_WAIT_REAL };
+enum edge_cost { EDGE_COST_PAPER, EDGE_COST_PROFILE };
+
+struct scenario_edge {
+    double epoch_s, t_up_s, t_down_s, t_compute_s; /* see scenario_edge_epoch_s() */
+    int wait;                                      /* enum edge_wait */
+    double wait_s;
+    bool carry;
+    int64_t s_pad;
+    int cost; /* enum edge_cost */
+    double bits_per_token, noise_dbm_per_hz;
+    struct json_choice policy; /* index into edge_policies */
+};
+
+/* A server as a node of it. */
+struct scenario_node {
+    struct json_choice link; /* index: enum edge_link_kind */
+    int64_t gpus;
+    double gpu_tflops, gpu_memory_gb, perplexity_delta;
+};
+
 /* A model of a server. */
 struct scenario_model {
     const char *id;          /* what ues[].model names */
@@ -174,11 +196,13 @@ struct scenario_server {
     struct json_list slices;     /* ids: requests that routing by-slice sends here; empty: any */
     bool fast_forward;           /* decode steps in which nothing changes are one event */
     struct json_choice batching; /* index into batch_policy_variants() */
+    struct scenario_node *edge;  /* NULL: there is no `edge` */
 };
 
 enum traffic_kind {
     TRAFFIC_WILLM_CLIENT,
     TRAFFIC_POISSON,
+    TRAFFIC_EDGE,
     TRAFFIC_TRACE_AZURE,
     TRAFFIC_TRACE_MOONCAKE,
     TRAFFIC_TRACE_CSV,
@@ -190,6 +214,13 @@ struct traffic_poisson {
     struct json_choice input_tokens, output_tokens; /* index: enum length_kind */
     double bytes_per_token;
     int64_t overhead_bytes;
+};
+
+struct traffic_edge {
+    double rate_hz;
+    struct json_list input_tokens, output_tokens; /* int64_t */
+    struct json_list deadline_s;                  /* double, one or two */
+    double accuracy_max;
 };
 
 struct traffic_trace {
@@ -253,6 +284,7 @@ struct scenario {
     struct scenario_slices slices;
     struct scenario_transport *transport; /* NULL: left out */
     struct scenario_core *core;           /* NULL: left out */
+    struct scenario_edge *edge;           /* NULL: left out */
     struct json_list servers;             /* struct scenario_server */
     struct json_list ues;                 /* struct scenario_ues */
 
@@ -284,6 +316,9 @@ const char *scenario_path_in(struct arena *a, const char *path);
 
 /* IP and L4 headers on every packet of a transport. */
 int64_t transport_header_bytes(const struct scenario_transport *t);
+
+/* Seconds between two epochs, and what they leave for computing when t_compute_s does not say. */
+double scenario_edge_epoch_s(const struct scenario *sc);
 
 /* Slice index in slices.tree by id, or -1. */
 int scenario_slice_index(const struct scenario *sc, const char *id);

@@ -307,6 +307,8 @@ static const struct json_field server_fields[] = {
           .doc = "Slices whose requests routing by-slice sends here, and no others. Empty: any."),
     F_CHOICE(scenario_server, batching, batch_policy_variants, "kind", "{\"kind\": \"continuous\"}",
              "Which requests the GPU works on together. Testbed: parallel-slots (Ollama)."),
+    FIELD(scenario_server, edge, JSON_OPTIONAL, .spec = &scenario_node_spec,
+          .doc = "The server as a node of `edge`; needed there."),
     F_END};
 static const struct json_spec server_spec = SPEC("server", scenario_server, server_fields, NULL,
                                                  "A GPU server, with one model or several.");
@@ -434,6 +436,9 @@ static const struct json_field scenario_fields[] = {
           .doc = "The link between gNB and core network. Left out: not in the chain."),
     FIELD(scenario, core, JSON_OPTIONAL, .spec = &core_spec,
           .doc = "The core network's user plane. Left out: not in the chain."),
+    FIELD(scenario, edge, JSON_OPTIONAL, .spec = &scenario_edge_spec,
+          .doc = "The edge-inference paper's radio and epochs, instead of radio, transport and "
+                 "core."),
     FIELD(scenario, servers, JSON_LIST, .min = 1, .max = 4096, .spec = &server_spec,
           .doc = "The GPU servers."),
     FIELD(scenario, ues, JSON_LIST, .min = 1, .max = 4096, .spec = &ues_spec,

@@ -47,6 +47,12 @@ extern const struct json_variant scenario_channel_variants[];  /* enum channel_k
 extern const struct json_variant scenario_geometry_variants[]; /* enum geometry_kind */
 extern const struct json_variant scenario_mobility_variants[]; /* enum mobility_kind */
 extern const struct json_spec scenario_handover_spec;
+extern const struct json_spec scenario_edge_spec, scenario_node_spec, scenario_traffic_edge_spec;
+
+struct scenario;
+
+/* What "edge", the servers and the traffic ask of one another. */
+int scenario_edge_check(const struct scenario *sc, struct err *e);
 
 /* JSON path of the member `key` of the object at `place` ("" for the root). */
 struct text scenario_place(const char *place, const char *key);

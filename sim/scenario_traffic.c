@@ -132,6 +132,8 @@ static const struct json_spec trace_spec =
 const struct json_variant scenario_traffic_variants[] = {
     {"willm-client", &willm_spec, "the WiLLM testbed's client"},
     {"poisson", &poisson_spec, "requests at random"},
+    {"edge-poisson", &scenario_traffic_edge_spec,
+     "requests at random, with deadlines and accuracies (`edge`)"},
     {"trace-azure", &trace_spec, "CSV of TIMESTAMP, ContextTokens, GeneratedTokens"},
     {"trace-mooncake", &trace_spec,
      "lines of JSON with timestamp in ms, input_length, output_length, hash_ids"},

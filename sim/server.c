@@ -444,6 +444,17 @@ void server_finish(struct server *s)
         write_model(s, &s->models[i]);
 }
 
+void server_worked(struct server *s, int64_t busy_ns, int64_t sequences, int64_t prefill_tokens,
+                   int64_t decode_tokens)
+{
+    struct server_engine *g = &s->models[0].engines[0];
+    g->busy_ns += busy_ns;
+    g->batch.stats.steps++;
+    g->batch.stats.sequence_steps += sequences;
+    g->batch.stats.prefill_tokens += prefill_tokens;
+    g->batch.stats.decode_tokens += decode_tokens;
+}
+
 int64_t server_waiting(const struct server *s)
 {
     int64_t n = 0;

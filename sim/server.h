@@ -131,6 +131,10 @@ void server_free(struct server *s);
 /* Writes the totals of the run. */
 void server_finish(struct server *s);
 
+/* The edge (sim/edge.h) had the GPU compute by itself: for its totals. */
+void server_worked(struct server *s, int64_t busy_ns, int64_t sequences, int64_t prefill_tokens,
+                   int64_t decode_tokens);
+
 /* Requests that wait for the GPU now. */
 int64_t server_waiting(const struct server *s);
 

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "sched/batch.h"
+#include "sched/ot.h"
 
 /* Ollama's default OLLAMA_CONTEXT_LENGTH: tokens of each slot (docs/faq). */
 enum { OLLAMA_CONTEXT_TOKENS = 4096 };
@@ -279,12 +280,58 @@ static int check_fit(const struct plan_of *p, double budget, const struct server
     return 0;
 }
 
+/* An edge node under the edge-inference paper's cost has its memory and weights by its numbers: the
+ * server itself never runs a step. */
+static int plan_paper(const struct plan_of *p, struct arena *a, struct server_plan *plan,
+                      int64_t *memory_bytes)
+{
+    const struct scenario_model *m = p->s->models.items;
+    struct err inner = {0};
+    int rc = llm_card_load(NULL, m->model, a, &plan->card, &inner);
+    if (rc != 0) {
+        return at_place(p, rc, 0, "model", &inner);
+    }
+    rc = gpu_profile_load(NULL, p->s->gpu, a, &plan->gpu, &inner);
+    if (rc != 0) {
+        return at_place(p, rc, 0, "gpu", &inner);
+    }
+    enum llm_quant quant =
+        (enum llm_quant)(m->quant == 0 ? plan->card.default_quant : m->quant - 1);
+    double alpha = llm_alpha(&plan->card, quant);
+    struct ot_model paper = ot_model_of(plan->card.layers, plan->card.hidden, 1);
+    double bytes = (double)p->s->edge->gpus * p->s->edge->gpu_memory_gb * 1e9;
+    struct llm_cost *cost = arena_alloc(a, sizeof *cost);
+    if (cost == NULL) {
+        return err_memory(p->e, "an edge node's cost");
+    }
+    *cost = (struct llm_cost){.memory_bytes = bytes,
+                              .weights_bytes = alpha * paper.k1,
+                              .kv_bytes_per_token = alpha * paper.k2};
+    plan->cost = cost;
+    double left = floor((bytes - alpha * paper.k1) / (alpha * paper.k2));
+    if (left < (double)p->s->kv_block_tokens) {
+        return FAIL(p, 0, "model",
+                    "\"%s\" has %.1f GB of weights, and the node %.1f GB of memory; use a smaller "
+                    "quant or more edge.gpus",
+                    m->model, alpha * paper.k1 / 1e9, bytes / 1e9);
+    }
+    /* What no run of one node will fill. */
+    plan->kv_tokens = (int64_t)fmin(left, 1e7);
+    plan->need_bytes = llround(bytes);
+    *memory_bytes = llround(bytes);
+    return 0;
+}
+
 int server_plan_make(const struct scenario *sc, size_t index, struct arena *a,
                      struct server_plan *plans, const struct server_plan **known,
                      int64_t *memory_bytes, struct err *e)
 {
     const struct scenario_server *s = (const struct scenario_server *)sc->servers.items + index;
     struct plan_of p = {sc, s, index, e};
+    if (sc->edge != NULL && sc->edge->cost == EDGE_COST_PAPER && s->edge != NULL &&
+        s->models.n == 1) {
+        return plan_paper(&p, a, plans, memory_bytes);
+    }
     for (size_t i = 0; i < s->models.n; i++) {
         int rc = make_cost(&p, i, a, &plans[i], known);
         if (rc != 0) {

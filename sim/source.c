@@ -33,11 +33,10 @@ static int64_t next_willm(const struct ue *ue)
     return due > now ? due : now;
 }
 
-static int64_t next_poisson(struct ue *ue)
+static int64_t next_poisson(struct ue *ue, double rate_hz)
 {
-    const struct traffic_poisson *t = ue->group->traffic.options;
     ue->next_arrival_ns +=
-        traffic_poisson_gap_ns(t->rate_hz, ue->stage.world->seed, ue->index, ue->asked);
+        traffic_poisson_gap_ns(rate_hz, ue->stage.world->seed, ue->index, ue->asked);
     return ue->next_arrival_ns;
 }
 
@@ -78,7 +77,10 @@ int64_t source_next(struct ue *ue)
     case TRAFFIC_WILLM_CLIENT:
         return next_willm(ue);
     case TRAFFIC_POISSON:
-        return next_poisson(ue);
+        return next_poisson(ue,
+                            ((const struct traffic_poisson *)ue->group->traffic.options)->rate_hz);
+    case TRAFFIC_EDGE:
+        return next_poisson(ue, ((const struct traffic_edge *)ue->group->traffic.options)->rate_hz);
     case TRAFFIC_TRACE_AZURE:
     case TRAFFIC_TRACE_MOONCAKE:
     case TRAFFIC_TRACE_CSV:
@@ -124,11 +126,43 @@ static void fill_text(struct request *r, int64_t input, int64_t output, double b
     r->downlink_bytes = r->text_bytes + overhead;
 }
 
+/* One of a list, by a uniform. */
+static int64_t pick(const struct json_list *list, double uniform)
+{
+    return ((const int64_t *)list->items)[(size_t)(uniform * (double)list->n)];
+}
+
+/* Tokens as indices of so many bits, nothing around them. */
+static int64_t bytes_of(int64_t tokens, double bits)
+{
+    return llround(ceil((double)tokens * bits / 8.0));
+}
+
+static void fill_edge(const struct ue *ue, struct request *r)
+{
+    const struct world *w = ue->stage.world;
+    const struct traffic_edge *t = ue->group->traffic.options;
+    const double *deadline_s = t->deadline_s.items;
+    double bits = w->scenario->edge->bits_per_token;
+    struct draw d;
+    draw_at(&d, w->seed, DRAW_REQUEST, ue->index, ue->asked);
+    r->mode = MODE_TEXT;
+    r->input_tokens = pick(&t->input_tokens, gsl_rng_uniform(&d.rng));
+    r->output_tokens = pick(&t->output_tokens, gsl_rng_uniform(&d.rng));
+    r->uplink_bytes = bytes_of(r->input_tokens, bits);
+    r->downlink_bytes = r->text_bytes = bytes_of(r->output_tokens, bits);
+    double longer_s = deadline_s[t->deadline_s.n - 1] - deadline_s[0];
+    r->deadline_ns = ns_of_s(deadline_s[0] + longer_s * gsl_rng_uniform(&d.rng));
+    r->accuracy = t->accuracy_max * gsl_rng_uniform(&d.rng);
+}
+
 void source_fill(struct ue *ue, struct request *r)
 {
     const struct world *w = ue->stage.world;
     if (ue->group->traffic.index == TRAFFIC_WILLM_CLIENT) {
         fill_willm(ue, r);
+    } else if (ue->group->traffic.index == TRAFFIC_EDGE) {
+        fill_edge(ue, r);
     } else if (ue->group->traffic.index == TRAFFIC_POISSON) {
         const struct traffic_poisson *t = ue->group->traffic.options;
         struct draw d;

@@ -3,6 +3,7 @@
 
 #include "base/units.h"
 #include "sim/cell.h"
+#include "sim/edge.h"
 #include "sim/link.h"
 #include "sim/router.h"
 #include "sim/server.h"
@@ -17,6 +18,8 @@ static struct stage *stage_at(const struct world *w, enum stage_index index,
     /* The tunnel of a request stays with the gNB where it was born, which hands on to and takes
      * from the one that the UE is at: so its chunks keep their order over a handover. */
     int link = w->n_links == 1 || r->cell < 0 ? 0 : r->cell;
+    if (w->edge != NULL && edge_stands_at(w->edge, index))
+        return &w->edge->stage;
     switch (index) {
     case STAGE_UE_TX:
     case STAGE_UE_RX:

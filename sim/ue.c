@@ -6,6 +6,7 @@
 #include "base/draw.h"
 #include "base/units.h"
 #include "sched/choice.h"
+#include "sim/edge.h"
 #include "sim/router.h"
 #include "sim/world.h"
 
@@ -49,7 +50,9 @@ static void ask(struct ue *ue)
     choose_slice(ue);
     r->arm = ue->arm;
     r->slice = world_slice_of(w, ue, now);
-    r->server = router_routes(ue->group) ? ROUTER_LATER : ue->server;
+    bool later =
+        router_routes(ue->group) || (w->edge != NULL && edge_stands_at(w->edge, STAGE_SERVER));
+    r->server = later ? ROUTER_LATER : ue->server;
     source_fill(ue, r);
     r->at[STAGE_UE_TX].first_in = now;
     r->at[STAGE_UE_TX].last_in = now;

@@ -10,6 +10,7 @@
 #include "sched/choice.h"
 #include "sim/air.h"
 #include "sim/cell.h"
+#include "sim/edge.h"
 #include "sim/handover.h"
 #include "sim/link.h"
 #include "sim/router.h"
@@ -502,6 +503,15 @@ static int make_tcp(struct world *w, uint32_t *next_id, struct err *e)
     return 0;
 }
 
+static int make_edge(struct world *w, uint32_t *next_id, struct err *e)
+{
+    if (w->scenario->edge == NULL)
+        return 0;
+    w->edge = arena_alloc(&w->arena, sizeof *w->edge);
+    return w->edge == NULL ? err_memory(e, "the edge nodes")
+                           : edge_init(w->edge, w, (*next_id)++, e);
+}
+
 int world_make(struct world *w, const struct scenario *sc, const struct run_options *options,
                struct err *e)
 {
@@ -536,6 +546,8 @@ int world_make(struct world *w, const struct scenario *sc, const struct run_opti
     if (rc == 0)
         rc = make_tcp(w, &next_id, e);
     if (rc == 0)
+        rc = make_edge(w, &next_id, e);
+    if (rc == 0)
         rc = make_handover(w, &next_id, e);
     if (rc == 0 && w->control != NULL)
         w->control->entity.id = next_id++;
@@ -553,6 +565,8 @@ void world_free(struct world *w)
     cell_common_free(&w->cell_common);
     if (w->control != NULL)
         slice_control_free(w->control);
+    if (w->edge != NULL)
+        edge_free(w->edge);
     for (int i = 0; i < w->n_links; i++) {
         if (w->links_ul != NULL && w->links_ul[i] != NULL)
             link_free(w->links_ul[i]);

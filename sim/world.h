@@ -17,6 +17,7 @@
 #include "sim/tcp.h"
 
 struct air;
+struct edge;
 struct handover;
 struct link;
 struct server;
@@ -69,6 +70,7 @@ struct world {
     const struct server_plan *plans; /* of servers made so far (server_plan.h) */
     uint64_t routed;                 /* requests that the router has given out in turn */
     struct tcp *tcp;                 /* NULL: the transport has no connections */
+    struct edge *edge;               /* NULL: no epochs */
 
     int64_t end_ns; /* no request is born at or after this time */
     struct arena arena;

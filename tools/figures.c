@@ -36,6 +36,28 @@ const struct figure figures[] = {
      "completed requests with ul_sched_bytes", HEATMAP_LATENCY, figure_heatmap_write},
     {"21", "Uplink block errors by slice and request bytes",
      "completed requests with a slice and ul_bler", HEATMAP_SLICES, figure_heatmap_write},
+    /* Of the edge-inference paper (OT-GAH), whose captions these follow. */
+    {"ot8", "Edge inference: completion rate over arrival rate, by batching",
+     "a sweep of servers.model, edge.policy.kind and ues.0.traffic.rate_hz", EDGE_BY_RATE,
+     figure_edge_write},
+    {"ot9", "Edge inference: completed requests of an epoch over its duration",
+     "a sweep of servers.model, edge.policy.kind and edge.epoch_s", EDGE_EPOCH_COUNT,
+     figure_edge_write},
+    {"ot10", "Edge inference: completion rate over the duration of an epoch",
+     "a sweep of servers.model, edge.policy.kind and edge.epoch_s", EDGE_EPOCH_RATE,
+     figure_edge_write},
+    {"ot11", "Edge inference: completion rate over deadlines",
+     "a sweep of servers.model, edge.policy.kind and ues.0.traffic.deadline_s", EDGE_BY_DEADLINE,
+     figure_edge_write},
+    {"ot12", "Edge inference: completion rate over arrival rate, by precision",
+     "a sweep of servers.model, servers.quant and ues.0.traffic.rate_hz", EDGE_BY_QUANT,
+     figure_edge_write},
+    {"ot13", "Edge inference: completion rate over accuracy (perplexities unverified)",
+     "a sweep of servers.model, servers.edge.perplexity_delta and ues.0.traffic.accuracy_max",
+     EDGE_BY_ACCURACY, figure_edge_write},
+    {"ot-continuous", "Edge inference at the calibrated cost: epochs and continuous batching",
+     "a sweep of edge.policy.kind, servers.0.batching.max_queue and ues.0.traffic.rate_hz",
+     EDGE_CONTINUOUS, figure_edge_write},
 };
 const int figures_n = sizeof figures / sizeof figures[0];
 

@@ -118,6 +118,17 @@ int figure_series_write(const struct figure_job *job, struct figure_page *page, 
 enum figure_heatmap { HEATMAP_LATENCY, HEATMAP_SLICES };
 int figure_heatmap_write(const struct figure_job *job, struct figure_page *page, struct err *e);
 
+/* Of a sweep of edge scenarios (docs/models/edge.md). */
+enum figure_edge {
+    EDGE_BY_RATE,
+    EDGE_EPOCH_COUNT,
+    EDGE_EPOCH_RATE,
+    EDGE_BY_DEADLINE,
+    EDGE_BY_QUANT,
+    EDGE_BY_ACCURACY,
+    EDGE_CONTINUOUS
+};
+int figure_edge_write(const struct figure_job *job, struct figure_page *page, struct err *e);
 int figure_learning_write(const struct figure_job *job, struct figure_page *page, struct err *e);
 
 /* --- The report --------------------------------------------------------------------------------*/

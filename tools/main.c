@@ -31,6 +31,7 @@ static const struct verb verbs[] = {
     {"calibrate", verb_calibrate, "measure this machine's processor, fit a profile"},
     {"phy", verb_phy, "numbers of the radio model"},
     {"slice", verb_slice, "share out one slot's PRB under a policy file"},
+    {"solve", verb_solve, "solve scheduling problems given as data"},
 };
 enum { VERBS = sizeof verbs / sizeof verbs[0] };
 

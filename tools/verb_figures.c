@@ -216,6 +216,9 @@ static int draw(const struct figure *figure, const struct figure_page *page, con
     }
     char name[32];
     snprintf(name, sizeof name, "figure%s", figure->word);
+    for (char *at = strchr(name, '-'); at != NULL; at = strchr(at, '-')) {
+        *at = '_'; /* gnuplot takes no other signs in names */
+    }
     gnuplot_terminal(out, format, name, page->width, page->height);
     fputs(body, out);
     int rc =

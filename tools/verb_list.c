@@ -17,6 +17,7 @@
 #include "models/llm.h"
 #include "sched/batch.h"
 #include "sched/choice.h"
+#include "sched/edge.h"
 #include "sched/radio.h"
 #include "tools/call.h"
 #include "tools/figures.h"
@@ -65,6 +66,10 @@ static int list_policies(struct listing *l, struct err *e)
     listing_heading(l, "servers[].batching");
     for (const struct json_variant *v = batch_policy_variants; v->word != NULL; v++) {
         listing_add(l, "batching", v->word, v->doc);
+    }
+    listing_heading(l, "edge.policy");
+    for (const struct json_variant *v = edge_policy_variants; v->word != NULL; v++) {
+        listing_add(l, "edge", v->word, v->doc);
     }
     listing_heading(l, "ues[].slice_choice");
     for (const struct json_variant *v = choice_policy_variants; v->word != NULL; v++) {

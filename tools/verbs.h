@@ -18,5 +18,6 @@ int verb_slice(int argc, char **argv);
 int verb_phy(int argc, char **argv);
 int verb_estimate(int argc, char **argv);
 int verb_calibrate(int argc, char **argv);
+int verb_solve(int argc, char **argv);
 
 #endif

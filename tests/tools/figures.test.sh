@@ -5,7 +5,7 @@
 . tests/tools/lib.sh
 
 call list figures --json
-json figures-list '(.figures | length) == 11 and (.figures | map(.word) | index("19") != null) and
+json figures-list '(.figures | length) == 18 and (.figures | map(.word) | index("19") != null) and
     (.figures | all(.doc | contains("needs")))' "$tmp/out"
 
 command -v gnuplot >/dev/null 2>&1 || {
