@@ -21,9 +21,9 @@ struct nr_frame {
     bool pdcch[NR_PATTERN_MAX];         /* downlink control can be sent */
     int dl_before[NR_PATTERN_MAX + 1];  /* DL slots in the pattern before this one */
     int ul_before[NR_PATTERN_MAX + 1];
-    int64_t srs_period, srs_offset; /* slots; period 0: no sounding */
+    int64_t srs_period, srs_offset;                /* slots; period 0: no sounding */
     int prach_period, prach_frame, prach_subframe; /* frames; period 0: no random access */
-    int first_ul;                   /* first U slot of the pattern; -1: FDD */
+    int first_ul;                                  /* first U slot of the pattern; -1: FDD */
 };
 
 struct nr_frame_config {
@@ -54,8 +54,8 @@ static inline int nr_frame_ul_symbols(const struct nr_frame *f, int64_t slot)
 
 /* Whether a random access preamble of a short format may come in a slot: in the frames whose number
  * leaves prach_frame when divided by prach_period (x and y of 38.211 tables 6.3.3.2-2, -3), in one
- * subframe of them, with a preamble spacing of 15 kHz below 30 kHz and of 30 kHz from there on, whose
- * only slot of the subframe is then the second (clause 5.3.2). */
+ * subframe of them, with a preamble spacing of 15 kHz below 30 kHz and of 30 kHz from there on,
+ * whose only slot of the subframe is then the second (clause 5.3.2). */
 bool nr_frame_prach(const struct nr_frame *f, int64_t slot);
 
 /* Number of DL (UL) slots in [0, slot): the index of the opportunity when the slot is one. */

@@ -31,12 +31,12 @@ enum radio_direction { RADIO_DL, RADIO_UL };
 
 /* One UE that has something to send in this direction now. */
 struct radio_ue_view {
-    uint32_t ue;           /* world-wide index; candidates come in increasing order */
-    int fruit, branch;     /* indices into the slice tree, -1: none */
-    int64_t backlog_bytes; /* what the scheduler believes is waiting; 0: an idle grant is due */
-    bool idle_grant;       /* asks for the smallest grant only */
-    int mcs;               /* link adaptation's choice */
-    int cqi;               /* DL: of the last report; UL: of the SNR of its last block */
+    uint32_t ue;             /* world-wide index; candidates come in increasing order */
+    int fruit, branch;       /* indices into the slice tree, -1: none */
+    int64_t backlog_bytes;   /* what the scheduler believes is waiting; 0: an idle grant is due */
+    bool idle_grant;         /* asks for the smallest grant only */
+    int mcs;                 /* link adaptation's choice */
+    int cqi;                 /* DL: of the last report; UL: of the SNR of its last block */
     double thr;              /* EWMA of bytes per opportunity (the testbed's UL_THR, DL_THR) */
     double pf_bytes;         /* TBS of 1 PRB x 10 symbols without DMRS at this MCS, in bytes */
     int32_t prb_for_backlog; /* fewest PRB whose transport block holds the backlog, capped at the
