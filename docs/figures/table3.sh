@@ -3,10 +3,11 @@
 # scheduling call by arrival rate, with and without the paper's pruning, and one call of OT-GAH for 500
 # requests and 3 nodes (docs/models/edge.md).
 # usage, in the root of the checkout: sh docs/figures/table3.sh [BUDGET]
-# BUDGET: tree nodes after which a search stops and is marked so, default 100000000 (about 20 s in all).
+# BUDGET: tree nodes after which the pruned search stops and is marked so, default 1e11: never, which
+# takes some minutes.
 set -eu
 BUILD=${BUILD:-build}
 WILLMSIM_HOME=${WILLMSIM_HOME:-.}
 export WILLMSIM_HOME
 make -s BUILD="$BUILD" "$BUILD/bench/bench_ot"
-"$BUILD/bench/bench_ot" "${1:-100000000}"
+"$BUILD/bench/bench_ot" "${1:-100000000000}"
