@@ -145,7 +145,9 @@ else
         >"$tmp/out" 2>"$tmp/err" &
     pid=$!
     wait_for_runs killed.sqlite
-    victim=$(pgrep -P $pid willmsim | tail -n 1)
+    victim=$(for s in /proc/[0-9]*/stat; do # a machine may have no pgrep
+        awk -v parent=$pid '$4 == parent && $2 == "(willmsim)" { print $1 }' "$s" 2>/dev/null
+    done | tail -n 1)
     [ -z "$victim" ] || kill -9 "$victim"
     wait $pid
     holds killed-rank-status [ $? -ne 0 ]
