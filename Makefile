@@ -181,6 +181,10 @@ $(BUILD)/%.o: %.c
 	@echo "CC $<"; $(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 
 # The version string changes with every commit; only this object sees it.
+.PHONY: always
+$(BUILD)/revision: always
+	@mkdir -p $(@D); echo '$(GIT_REV)' | cmp -s - $@ || echo '$(GIT_REV)' > $@
+$(BUILD)/tools/version.o: $(BUILD)/revision
 $(BUILD)/tools/version.o: CPPFLAGS += -DWILLMSIM_REVISION='"$(GIT_REV)"'
 
 define room_library

@@ -11,8 +11,7 @@
 
 #include "base/data_dir.h"
 #include "base/units.h"
-#include "datasets/store.h"
-#include "sim/run.h"
+#include "bench/stored_run.h"
 
 enum { REPEATS = 3 };
 
@@ -38,25 +37,8 @@ static int run_once(const struct scenario *sc, const char *db, struct run_result
                     struct err *e)
 {
     struct trace no_trace = {0};
-    struct store *store = NULL;
-    struct store_run run = {.scenario = sc->name, .scenario_text = sc->text, .version = "bench"};
-    int64_t run_id = 0;
-    int rc = store_open(db, STORE_CREATE, &store, e);
-    if (rc == 0) {
-        rc = store_begin_run(store, &run, &run_id, e);
-    }
-    if (rc == 0) {
-        struct record_sink sink = store_sink(store);
-        struct run_options options = {
-            .seed = (uint64_t)sc->seed, .traces = &no_trace, .sink = &sink};
-        rc = run_scenario(sc, &options, result, e);
-    }
-    if (rc == 0) {
-        struct store_run_totals totals = {.complete = result->complete, .sim_ns = result->sim_ns};
-        rc = store_end_run(store, &totals, e);
-    }
-    int closed = store_close(store, rc == 0 ? e : NULL);
-    return rc != 0 ? rc : closed;
+    struct run_options options = {.seed = (uint64_t)sc->seed, .traces = &no_trace};
+    return stored_run(sc, &options, db, false, result, e);
 }
 
 static int measure(const char *scenario, const char *db, int ues, double ran_ms,

@@ -22,8 +22,7 @@
 
 #include "base/data_dir.h"
 #include "base/units.h"
-#include "datasets/store.h"
-#include "sim/run.h"
+#include "bench/stored_run.h"
 
 enum { REPEATS = 3, SCALE_REPEATS = 7, SIZES = 5 };
 
@@ -41,34 +40,6 @@ static double clock_s(clockid_t id)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* Runs it, into a store when there is a path for one. */
-static int run_into(const struct scenario *sc, const struct run_options *options, const char *db,
-                    struct run_result *result, struct err *e)
-{
-    if (db == NULL) {
-        return run_scenario(sc, options, result, e);
-    }
-    struct store *store = NULL;
-    struct store_run about = {.scenario = sc->name, .scenario_text = sc->text, .version = "bench"};
-    struct run_options stored = *options;
-    int64_t run_id = 0;
-    int rc = store_open(db, STORE_CREATE, &store, e);
-    if (rc == 0) {
-        rc = store_begin_run(store, &about, &run_id, e);
-    }
-    if (rc == 0) {
-        struct record_sink sink = store_sink(store);
-        stored.sink = &sink;
-        rc = run_scenario(sc, &stored, result, e);
-    }
-    if (rc == 0) {
-        struct store_run_totals totals = {.complete = true, .sim_ns = result->sim_ns};
-        rc = store_end_run(store, &totals, e);
-    }
-    int closed = store_close(store, rc == 0 ? e : NULL);
-    return rc != 0 ? rc : closed;
-}
-
 static struct figures run_here(const char *path, const char *const *sets, int n_sets, int threads,
                                const char *db)
 {
@@ -84,7 +55,9 @@ static struct figures run_here(const char *path, const char *const *sets, int n_
         .seed = (uint64_t)sc.seed, .traces = no_traces, .threads = threads};
     struct run_result result;
     double wall = clock_s(CLOCK_MONOTONIC), cpu = clock_s(CLOCK_PROCESS_CPUTIME_ID);
-    if (run_into(&sc, &options, db, &result, &e) != 0) {
+    int rc = db != NULL ? stored_run(&sc, &options, db, false, &result, &e)
+                        : run_scenario(&sc, &options, &result, &e);
+    if (rc != 0) {
         fprintf(stderr, "bench_city: %s\n", e.text);
         return f;
     }

@@ -26,8 +26,7 @@
 
 #include "base/data_dir.h"
 #include "base/units.h"
-#include "datasets/store.h"
-#include "sim/run.h"
+#include "bench/stored_run.h"
 
 enum { REPEATS = 2, OURS_PER_TURN = 3, SETS_MAX = 8, TEXT = 64 };
 
@@ -225,25 +224,11 @@ static int measure_with_store(const struct setting *s, const char *db, struct me
         return rc;
     }
     for (int i = 0; rc == 0 && i < OURS_PER_TURN; i++) {
-        struct store *store = NULL;
-        struct store_run run = {.scenario = sc.name, .scenario_text = sc.text, .version = "bench"};
+        struct trace no_trace = {0};
+        struct run_options options = {.seed = (uint64_t)sc.seed, .traces = &no_trace};
         struct run_result result;
-        int64_t run_id;
         struct seconds start = seconds_now();
-        rc = store_open(db, STORE_CREATE, &store, e);
-        if (rc == 0) {
-            rc = store_begin_run(store, &run, &run_id, e);
-        }
-        if (rc == 0) {
-            struct record_sink sink = store_sink(store);
-            rc = run_once(&sc, &sink, &result, e);
-        }
-        if (rc == 0) {
-            struct store_run_totals totals = {.complete = result.complete, .sim_ns = result.sim_ns};
-            rc = store_end_run(store, &totals, e);
-        }
-        int closed = store_close(store, rc == 0 ? e : NULL);
-        rc = rc != 0 ? rc : closed;
+        rc = stored_run(&sc, &options, db, false, &result, e);
         if (rc == 0) {
             seconds_keep_since(&m->spent, start, s_of_ns(result.sim_ns));
         }

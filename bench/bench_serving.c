@@ -16,9 +16,8 @@
 #include <unistd.h>
 
 #include "base/data_dir.h"
-#include "datasets/store.h"
+#include "bench/stored_run.h"
 #include "datasets/trace_reader.h"
-#include "sim/run.h"
 
 enum { REPEATS = 7 };
 
@@ -60,28 +59,7 @@ static int run_once(const struct scenario *sc, const struct trace *trace, const 
     if (tables == NO_ROWS) {
         return run_scenario(sc, &options, result, e);
     }
-    struct store *store = NULL;
-    struct store_run run = {.scenario = sc->name, .scenario_text = sc->text, .version = "bench"};
-    int64_t run_id = 0;
-    int rc = store_open(db, STORE_CREATE, &store, e);
-    if (rc == 0) {
-        rc = store_begin_run(store, &run, &run_id, e);
-    }
-    if (rc == 0) {
-        struct record_sink sink = store_sink(store);
-        if (tables == REQUESTS) {
-            sink.ue = NULL;
-            sink.server = NULL;
-        }
-        options.sink = &sink;
-        rc = run_scenario(sc, &options, result, e);
-    }
-    if (rc == 0) {
-        struct store_run_totals totals = {.complete = result->complete, .sim_ns = result->sim_ns};
-        rc = store_end_run(store, &totals, e);
-    }
-    int closed = store_close(store, rc == 0 ? e : NULL);
-    return rc != 0 ? rc : closed;
+    return stored_run(sc, &options, db, tables == REQUESTS, result, e);
 }
 
 static int measure(const char *scenario, const struct trace *trace, const char *db,

@@ -75,8 +75,7 @@ struct feed {
     bool started, stopping;
 };
 
-/* --- A batch as virtual tables (https://www.sqlite.org/vtab.html) ------------------------------
- */
+/* --- A batch as virtual tables (https://www.sqlite.org/vtab.html) ----------------------------- */
 
 static int source_connect(sqlite3 *db, void *aux, int argc, const char *const *argv,
                           sqlite3_vtab **out, char **error)
@@ -221,8 +220,7 @@ static int source_prepare(struct feed *f, sqlite3 *db, enum schema_table_id tabl
                                                 &f->insert[table], NULL);
 }
 
-/* --- Batches -----------------------------------------------------------------------------------
- */
+/* --- Batches ---------------------------------------------------------------------------------- */
 
 static bool batch_make(struct batch *b)
 {
@@ -350,8 +348,7 @@ static int batch_insert(struct feed *f, const struct batch *b)
     return rc;
 }
 
-/* --- The queue ---------------------------------------------------------------------------------
- */
+/* --- The queue -------------------------------------------------------------------------------- */
 
 static void *writer(void *self)
 {
@@ -421,8 +418,7 @@ static int seal(struct feed *f)
     return rc;
 }
 
-/* --- What others call --------------------------------------------------------------------------
- */
+/* --- What others call ------------------------------------------------------------------------- */
 
 int feed_add(struct feed *f, enum schema_table_id table, const void *row)
 {

@@ -189,8 +189,7 @@ static struct summary_radio radio_reduce(const struct radio_sums *sums, double s
     };
 }
 
-/* --- The whole ---------------------------------------------------------------------------------
- */
+/* --- The whole -------------------------------------------------------------------------------- */
 
 struct summary_options summary_defaults(void)
 {

@@ -518,8 +518,7 @@ int reading_gpus(struct reading *r, struct summary_gpu **gpus, size_t *n)
     return code != 0 ? code : rc == SQLITE_DONE ? 0 : read_failed(r);
 }
 
-/* --- The whole reading -------------------------------------------------------------------------
- */
+/* --- The whole reading ------------------------------------------------------------------------ */
 
 struct reading reading_of(struct store *s, const struct summary_options *o, struct arena *a,
                           struct err *e)

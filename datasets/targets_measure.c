@@ -99,8 +99,7 @@ static bool same_text(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-/* --- What a target applies to ------------------------------------------------------------------
- */
+/* --- What a target applies to ----------------------------------------------------------------- */
 
 /* How many slices the ran_records of these runs name. */
 static int slices_count(struct measuring *m, int64_t *slices)
@@ -177,8 +176,7 @@ static int applies(struct measuring *m)
     return 0;
 }
 
-/* --- Requests ----------------------------------------------------------------------------------
- */
+/* --- Requests --------------------------------------------------------------------------------- */
 
 /* The groups of the summary, read once for all targets that ask alike; NULL: see `rc`. */
 static const struct summary_groups *summary_groups_of(struct measuring *m, enum summary_by by,
@@ -269,8 +267,7 @@ static int measure_requests(struct measuring *m, const struct of_requests *of)
     return 0;
 }
 
-/* --- Records -----------------------------------------------------------------------------------
- */
+/* --- Records ---------------------------------------------------------------------------------- */
 
 /* Of sorted values. */
 static double column_statistic(const double *sorted, size_t n, const struct measure_record *r)
@@ -388,8 +385,7 @@ static int measure_record(struct measuring *m, const struct measure_record *r)
     return rc;
 }
 
-/* --- Bursts ------------------------------------------------------------------------------------
- */
+/* --- Bursts ----------------------------------------------------------------------------------- */
 
 enum { FIGURE_RISE }; /* the first of target_figure_words */
 
@@ -490,8 +486,7 @@ static int measure_bursts(struct measuring *m, const struct measure_bursts *b)
     return rc;
 }
 
-/* --- Sweeps ------------------------------------------------------------------------------------
- */
+/* --- Sweeps ----------------------------------------------------------------------------------- */
 
 static int measure_sweep(struct measuring *m, const struct measure_sweep *of)
 {
@@ -514,8 +509,7 @@ static int measure_sweep(struct measuring *m, const struct measure_sweep *of)
     return rc;
 }
 
-/* --- The whole ---------------------------------------------------------------------------------
- */
+/* --- The whole -------------------------------------------------------------------------------- */
 
 /* Leaves out groups whose value is not known. */
 static void groups_known(struct target_result *r)

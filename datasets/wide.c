@@ -61,8 +61,7 @@ static int wide_fail(const struct wide *w, struct err *e)
                           sqlite3_errmsg(db));
 }
 
-/* --- From statement to record ------------------------------------------------------------------
- */
+/* --- From statement to record ----------------------------------------------------------------- */
 
 static int64_t column_int(sqlite3_stmt *row, int i)
 {
@@ -110,8 +109,7 @@ static size_t record_texts(const struct schema_table *t, void *record, char *out
     return bytes;
 }
 
-/* --- What each UE has now ----------------------------------------------------------------------
- */
+/* --- What each UE has now --------------------------------------------------------------------- */
 
 /* Multiplicative hashing: Knuth, The Art of Computer Programming 3, 6.4. */
 static size_t ue_slot(const struct ue_entry *ues, size_t room, int64_t ue_id)
@@ -235,8 +233,7 @@ static int requests_take(struct wide *w, int64_t run_id, int64_t time_ms, struct
     return code;
 }
 
-/* --- Opening -----------------------------------------------------------------------------------
- */
+/* --- Opening ---------------------------------------------------------------------------------- */
 
 /* Appends the columns of `t` but run_id, each behind `alias`. */
 static int sql_columns(char sql[SQL_BYTES], int at, const struct schema_table *t, const char *alias)
@@ -339,8 +336,7 @@ void wide_close(struct wide *w)
     free(w);
 }
 
-/* --- Rows --------------------------------------------------------------------------------------
- */
+/* --- Rows ------------------------------------------------------------------------------------- */
 
 int wide_next(struct wide *w, const struct wide_row **row, struct err *e)
 {

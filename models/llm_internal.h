@@ -39,8 +39,7 @@ struct gpu_efficiency {
     const char *source;
 };
 
-/* --- Kernels: forms in llm_kernel.c, parameters fitted by tools/fit_gpu.c ----------------------
- */
+/* --- Kernels: forms in llm_kernel.c, parameters fitted by tools/fit_gpu.c --------------------- */
 
 enum { GPU_TILES = 3 };
 

@@ -102,8 +102,7 @@ double propagation_los_probability(enum propagation_kind kind, double distance_m
     return los_office(distance_m, 5.0, 70.8, 49.0, 211.7, 0.54);
 }
 
-/* --- Tables 7.4.1-1, 7.5-6 and 7.6.3.1-2, [kind][los] -------------------------------------------
- */
+/* --- Tables 7.4.1-1, 7.5-6 and 7.6.3.1-2, [kind][los] ----------------------------------------- */
 
 double propagation_shadow_std_db(enum propagation_kind kind, bool los)
 {

@@ -97,8 +97,7 @@ void traffic_willm_request(const struct traffic_willm *w, uint64_t seed, uint32_
 /* Rank of coefficient number `which` among the different values, 1 for the smallest. */
 int traffic_resolution_rank(const struct traffic_willm *w, size_t which);
 
-/* --- Poisson arrivals --------------------------------------------------------------------------
- */
+/* --- Poisson arrivals ------------------------------------------------------------------------- */
 
 /* Time in ns between request index - 1 and request `index` of a Poisson process. */
 int64_t traffic_poisson_gap_ns(double rate_hz, uint64_t seed, uint32_t entity, uint64_t index);

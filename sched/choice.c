@@ -44,8 +44,7 @@ static int best(const struct choice_arm *arms, int n)
     return best;
 }
 
-/* --- ucb1 ---------------------------------------------------------------------------------------
- */
+/* --- ucb1 ------------------------------------------------------------------------------------- */
 
 struct ucb1_options {
     double exploration, decay;
@@ -100,8 +99,7 @@ static int ucb1_choose(const void *options, const struct choice_arm *arms, int n
     return best;
 }
 
-/* --- thompson -----------------------------------------------------------------------------------
- */
+/* --- thompson --------------------------------------------------------------------------------- */
 
 /* Rewards taken as normal with unknown mean and variance, Jeffreys prior: the mean's posterior is
  * Student's t with n - 1 degrees of freedom about the sample mean (A. Gelman et al., "Bayesian Data
@@ -132,8 +130,7 @@ static int thompson_choose(const void *options, const struct choice_arm *arms, i
     return best;
 }
 
-/* --- epsilon-greedy -----------------------------------------------------------------------------
- */
+/* --- epsilon-greedy --------------------------------------------------------------------------- */
 
 struct greedy_options {
     double epsilon, decay;
@@ -175,8 +172,7 @@ static int greedy_choose(const void *options, const struct choice_arm *arms, int
     return best(arms, n);
 }
 
-/* --- static, offline ----------------------------------------------------------------------------
- */
+/* --- static, offline -------------------------------------------------------------------------- */
 
 struct static_options {
     int64_t arm;
@@ -217,8 +213,7 @@ static int offline_choose(const void *options, const struct choice_arm *arms, in
     return best(arms, n);
 }
 
-/* --- The table ----------------------------------------------------------------------------------
- */
+/* --- The table -------------------------------------------------------------------------------- */
 
 #define CHOICE_POLICIES(X)                                                                         \
     X(ucb1, "ucb1", &ucb1_spec, false,                                                             \

@@ -142,8 +142,7 @@ void ot_free(struct ot *ot)
     }
 }
 
-/* --- The order of requests, and their classes --------------------------------------------------
- */
+/* --- The order of requests, and their classes ------------------------------------------------- */
 
 /* Falling tau', ties by number. A heap sort: no room, no worst case. */
 static bool sorts_before(const struct ot *ot, int32_t a, int32_t b)
@@ -247,8 +246,7 @@ static void join(struct ot *ot, int32_t k, int32_t at)
     }
 }
 
-/* --- The tree ----------------------------------------------------------------------------------
- */
+/* --- The tree --------------------------------------------------------------------------------- */
 
 /* Is the batch in time that has what is picked before class k, the `lacking` cheapest from there
  * on, and d? */
@@ -437,8 +435,7 @@ struct ot_answer ot_solve(struct ot *ot, const struct ot_model *model, const str
     return (struct ot_answer){count, ot->visited, ot->stopped};
 }
 
-/* --- Several nodes -----------------------------------------------------------------------------
- */
+/* --- Several nodes ---------------------------------------------------------------------------- */
 
 struct ot_answer ot_gah(struct ot *ot, const struct ot_model *model, const struct ot_node *nodes,
                         int32_t n_nodes, const int32_t *order, const struct ot_request *requests,

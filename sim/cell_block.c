@@ -19,8 +19,7 @@
  */
 #define CQI_QM 4
 
-/* --- Transmission ------------------------------------------------------------------------------
- */
+/* --- Transmission ----------------------------------------------------------------------------- */
 
 double cell_wideband_snr_db(struct cell *cell, struct ue_radio *u, int64_t slot)
 {

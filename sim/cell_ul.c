@@ -13,8 +13,7 @@
 /* A short BSR with its subheader, 38.321 6.1.3.1. */
 #define BSR_BYTES 2
 
-/* --- The uplink's CQI --------------------------------------------------------------------------
- */
+/* --- The uplink's CQI ------------------------------------------------------------------------- */
 
 void cell_ul_cqi_init(struct cell_common *k)
 {
@@ -42,8 +41,7 @@ static int ul_cqi(const struct cell_common *k, const struct ue_direction *d)
     return cqi;
 }
 
-/* --- Who is wanted ------------------------------------------------------------------------------
- */
+/* --- Who is wanted ---------------------------------------------------------------------------- */
 
 /* True when the gNB has a reason, other than an idle grant, to give this UE new PRB. */
 static bool ul_wanted(const struct ue_radio *u)

@@ -53,8 +53,7 @@ struct parts {
     double load;     /* events of a window, averaged over about LOAD_WINDOWS */
 };
 
-/* --- What can be divided ------------------------------------------------------------------------
- */
+/* --- What can be divided ---------------------------------------------------------------------- */
 
 const char *parts_obstacle(const struct world *w)
 {
@@ -79,8 +78,7 @@ const char *parts_obstacle(const struct world *w)
     return NULL;
 }
 
-/* --- Dividing -----------------------------------------------------------------------------------
- */
+/* --- Dividing --------------------------------------------------------------------------------- */
 
 static void far_handle(struct entity *self, uint32_t kind, uint64_t arg);
 
@@ -189,8 +187,7 @@ struct parts *parts_split(struct world *w, int n, struct err *e)
     return p;
 }
 
-/* --- Between parts ------------------------------------------------------------------------------
- */
+/* --- Between parts ---------------------------------------------------------------------------- */
 
 /* Room for one more of `bytes` each. */
 static void *grown(void *items, uint32_t n, uint32_t *room, size_t bytes)
@@ -319,8 +316,7 @@ static void far_handle(struct entity *self, uint32_t kind, uint64_t arg)
     stage_pass(part->world, parcel.index, parcel.request, parcel.bytes, parcel.flags);
 }
 
-/* --- Running ------------------------------------------------------------------------------------
- */
+/* --- Running ---------------------------------------------------------------------------------- */
 
 /* Earliest event of any part. */
 static int64_t next_event(const struct parts *p)
@@ -475,8 +471,7 @@ int parts_run(struct parts *p, int threads, int64_t until_ns, int64_t drain_ns,
     return rc;
 }
 
-/* --- Putting together ---------------------------------------------------------------------------
- */
+/* --- Putting together ------------------------------------------------------------------------- */
 
 int64_t parts_now(const struct parts *p)
 {

@@ -16,8 +16,7 @@
 #include "sched/ot.h"
 #include "tools/call.h"
 
-/* --- What an instance holds --------------------------------------------------------------------
- */
+/* --- What an instance holds ------------------------------------------------------------------- */
 
 struct coefficients {
     double k1, k2, k3, k4, k5;
@@ -85,8 +84,7 @@ struct problem {
     struct ot_request *requests; /* by node, then request */
 };
 
-/* --- Reading -----------------------------------------------------------------------------------
- */
+/* --- Reading ---------------------------------------------------------------------------------- */
 
 /* A copy of the object with only the keys of the spec: what else it holds is not ours to judge. */
 static cJSON *known_part(const cJSON *object, const struct json_spec *spec)
@@ -262,8 +260,7 @@ static int read_problem(const cJSON *object, const char *file, const char *place
                          e);
 }
 
-/* --- Solving -----------------------------------------------------------------------------------
- */
+/* --- Solving ---------------------------------------------------------------------------------- */
 
 static double cpu_ms(void)
 {

@@ -150,8 +150,7 @@ static int fit_linear(struct samples *s, int terms, struct fit_value out[TERMS],
     return 0;
 }
 
-/* --- Products ---------------------------------------------------------------------------------
- */
+/* --- Products --------------------------------------------------------------------------------- */
 
 /* launch + (memory^p + compute^p)^(1/p): terms are 1, bytes and operations. */
 static double gemm_s(const double c[TERMS], double sharpness, const struct sample *p)
@@ -320,8 +319,7 @@ static int fit_gemm(const struct llm_card *card, enum kernel_format format, cons
     return 0;
 }
 
-/* --- The rest ---------------------------------------------------------------------------------
- */
+/* --- The rest --------------------------------------------------------------------------------- */
 
 /* Two lines, one through the smaller half of the counts and one through the larger; where there are
  * few counts, one line through all. */

@@ -12,8 +12,7 @@
 #include "sim/air.h"
 #include "tests/sim/town.h"
 
-/* --- Interference ----------------------------------------------------------------------
- */
+/* --- Interference ----------------------------------------------------------------------------- */
 
 /* I1, without anybody else sending: a window is heard in the next one and in no other, as
  * S / (N + what it sent / what it could have sent x its power). Fading off: all is known exactly.
@@ -84,8 +83,7 @@ static void test_interference(void **state)
     scenario_free(&sc);
 }
 
-/* --- Subbands -----------------------------------------------------------------------------------
- */
+/* --- Subbands --------------------------------------------------------------------------------- */
 
 /* A block has the mutual information of the PRB that it lies on, each with the SINR of its subband.
  */
@@ -181,8 +179,7 @@ static void test_reported_snr_is_the_blocks(void **state)
     scenario_free(&sc);
 }
 
-/* --- Power and records ---------------------------------------------------------------------------
- */
+/* --- Power and records ------------------------------------------------------------------------ */
 
 /* Phones out to where their power no longer reaches: no block is wider than the headroom allows at
  * the target SNR, or than the smallest grant; the reported SNR is that of the power per PRB. */

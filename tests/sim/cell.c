@@ -428,8 +428,7 @@ static void test_idle_grants_keep_their_period(void **state)
     idle_grants_in_2_s("radio.idle_grant_by_frame=true", 598, 600);
 }
 
-/* --- The uplink's CQI --------------------------------------------------------------------------
- */
+/* --- The uplink's CQI ------------------------------------------------------------------------- */
 
 /* A file of two levels of SNR: the first phone stays on the first, the second, 100 s further in it,
  * on the second. */

@@ -15,8 +15,7 @@
 #include "sim/air.h"
 #include "tests/sim/town.h"
 
-/* --- A1 to A4, H1 at every event ----------------------------------------------------------------
- */
+/* --- A1 to A4, H1 at every event -------------------------------------------------------------- */
 
 /* A3: of what was sent, all that the receiver lacks is to be repeated, and nothing else. */
 static void check_stream(const struct stream *s)
@@ -118,8 +117,7 @@ static void test_every_event(void **state)
     step_through(nervous, N_OF(nervous), 100);
 }
 
-/* --- H2 from outside, skipping idle slots -------------------------------------------------------
- */
+/* --- H2 from outside, skipping idle slots ----------------------------------------------------- */
 
 /* All that was asked and answered went over the air once. */
 static void check_carried(const struct rows *r)
@@ -201,8 +199,7 @@ static void test_nothing_is_lost(void **state)
     }
 }
 
-/* --- Away for a while ---------------------------------------------------------------------------
- */
+/* --- Away for a while ------------------------------------------------------------------------- */
 
 /* One phone of the testbed, away from 5 to 8 s: its records read 0, its averages begin anew, what
  * it asks meanwhile is carried afterwards. */
@@ -267,8 +264,7 @@ static void test_detach_and_return(void **state)
     rows_free(&visited);
 }
 
-/* --- Two policies, one channel ------------------------------------------------------------------
- */
+/* --- Two policies, one channel ---------------------------------------------------------------- */
 
 /* I2 and H3: signal of every phone at the same slots, and who is where when, under two policies
  * that schedule differently. */

@@ -27,8 +27,7 @@ static int home(void **state)
     return setenv("WILLMSIM_HOME", ".", 0);
 }
 
-/* --- A validator for the keywords that json_schema_print() emits -------------------------------
- */
+/* --- A validator for the keywords that json_schema_print() emits ------------------------------ */
 
 static const cJSON *member(const cJSON *object, const char *key)
 {
@@ -202,8 +201,7 @@ static bool valid(const cJSON *root, const cJSON *schema, const cJSON *value)
     return true;
 }
 
-/* --- The tables without the checks between fields ----------------------------------------------
- */
+/* --- The tables without the checks between fields --------------------------------------------- */
 
 static struct arena arena;
 
@@ -485,8 +483,7 @@ static void test_loader_and_schema_agree(void **state)
     arena_free(&arena);
 }
 
-/* --- Generated and shipped files ---------------------------------------------------------------
- */
+/* --- Generated and shipped files -------------------------------------------------------------- */
 
 static char *file_text(const char *path)
 {

@@ -29,6 +29,18 @@ same twin-slices-cycle '1221 1222' "$(sql "$tmp/twin/imported.sqlite" "SELECT gr
     FROM (SELECT DISTINCT slice_id FROM ran_records WHERE run_id = 4 AND slice_id NOT NULL ORDER BY 1)")"
 json twin-nothing-bad '.bad_rows == 0 and .was_complete' "$tmp/twin/imported.json"
 
+# What is drawn of them is the same, but for the heading: a CSV holds no seed.
+if command -v gnuplot >/dev/null 2>&1; then
+    call figures "$tmp/twin/dynamic-gnb.sqlite" --fig 6,10,17,18,19 --out "$tmp/own"
+    call figures "$tmp/twin/imported.sqlite" --run 3 --fig 6,10,17,18,19 --out "$tmp/back"
+    for n in 6 10 17 18 19; do
+        same "twin-figure-$n" "$(sed 's/, seed 1;/;/' "$tmp/own/figure-$n.svg" | digest)" \
+            "$(digest <"$tmp/back/figure-$n.svg")"
+    done
+else
+    skip twin-figures "no gnuplot"
+fi
+
 # The 58 metrics alone: stamps and radio are then derived, and come near.
 cols=$(head -1 "$tmp/twin/dynamic-ue.csv" | tr , '\n' | grep -vn '^sim_' | cut -d: -f1 | paste -sd,)
 cut -d, -f"$cols" "$tmp/twin/dynamic-ue.csv" >"$tmp/58.csv"

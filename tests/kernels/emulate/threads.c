@@ -174,8 +174,7 @@ void emulate_launch(void (*kernel)(const void *args), const void *args, struct e
     }
 }
 
-/* --- Between the lanes of a warp --------------------------------------------------------------
- */
+/* --- Between the lanes of a warp -------------------------------------------------------------- */
 
 static float shuffled[THREADS_MOST];
 
