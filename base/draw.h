@@ -28,6 +28,7 @@ enum draw_purpose {
     DRAW_LEARNER,     /* online slice choice; index = round */
     DRAW_BOOTSTRAP,   /* comparison of tables; entity = table, index = resample */
     DRAW_EDGE_LINK,   /* link of a request to an edge node; index = request number x 4096 + node */
+    DRAW_DISTURBANCE, /* uplink slots in which nothing is received; entity = cell, index = slot */
 };
 
 struct draw {

@@ -49,6 +49,17 @@ double nr_evm_limit(int qm)
     return qm <= 2 ? 0.175 : qm == 4 ? 0.125 : qm == 6 ? 0.08 : 0.035;
 }
 
+double nr_power_step_limit_db(double step_db)
+{
+    double tolerance = step_db < 2.0    ? 2.0
+                       : step_db < 3.0  ? 2.5
+                       : step_db < 4.0  ? 3.0
+                       : step_db < 10.0 ? 3.5
+                       : step_db < 15.0 ? 4.0
+                                        : 5.0;
+    return fmin(tolerance, fmax(step_db, 0.0));
+}
+
 double nr_evm_snr_db(double evm, double snr_db)
 {
     return -db_of_ratio(1.0 / ratio_of_db(snr_db) + evm * evm);

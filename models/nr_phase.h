@@ -1,5 +1,5 @@
-/* nr_phase.h - what a phone's transmitter costs a PUSCH block: frequency error and modulation
- * error.
+/* nr_phase.h - what a phone's transmitter costs a PUSCH block: frequency error, modulation error
+ * and power steps.
  *
  * A phone's carrier may be off by 0.1 ppm of the cell's (38.101-1 6.4.1), 362 Hz at 3.62 GHz. That
  * turns the constellation by 2 pi f T per OFDM symbol of T seconds. A receiver that equalises each
@@ -37,6 +37,11 @@ double nr_phase_snr_db(const struct nr_phase *p, int qm, double snr_db);
  * It is noise that comes and goes with the signal: an SNR whose noise was measured on empty
  * resource blocks, as OpenAirInterface does (gNB_I0_measurements), does not show it. */
 double nr_evm_limit(int qm);
+
+/* dB by which a phone may miss a step of `step_db` (>= 0) in the power of its PUSCH and still meet
+ * 38.101-1 table 6.3.4.3-1 (relative power tolerance; gaps of at most 20 ms, which the idle grants
+ * of the testbed keep). At most the step itself: a wider grant is not sent with less power. */
+double nr_power_step_limit_db(double step_db);
 
 /* An SNR in dB after noise of `evm` squared times the signal has been added. */
 double nr_evm_snr_db(double evm, double snr_db);

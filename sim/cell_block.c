@@ -18,6 +18,8 @@
 /* Modulation whose mutual information stands for a whole carrier. Assumed: 16QAM, the middle one.
  */
 #define CQI_QM 4
+/* What a disturbed slot takes of a block's SNR: more than any block has to spare. */
+#define DISTURBANCE_DB 60.0
 
 /* --- Transmission ----------------------------------------------------------------------------- */
 
@@ -54,6 +56,25 @@ int32_t cell_max_prb(struct cell *cell, struct ue_radio *u)
     return prb >= most ? most : prb <= least ? least : (int32_t)prb;
 }
 
+/* An uplink slot in which the gNB receives nothing. A draw per cell and slot: who sends, and how
+ * much, changes nothing. */
+static bool disturbed(const struct cell *cell, int64_t slot)
+{
+    const struct scenario_radio *r = cell->common->config;
+    return r->ul_disturbed_share > 0.0 &&
+           slot % r->ul_disturbed_period_slots == r->ul_disturbed_offset_slots &&
+           draw_uniform(cell->stage.world->seed, DRAW_DISTURBANCE, (uint32_t)cell->index,
+                        (uint64_t)slot) < r->ul_disturbed_share;
+}
+
+/* What the phone's power falls short of, against a grant of the least PRB. */
+static double power_shortfall_db(const struct cell_common *k, const struct harq *h)
+{
+    if (k->config->ul_power_step == 0)
+        return 0.0;
+    return nr_power_step_limit_db(db_of_ratio((double)h->n_prb / (double)k->config->min_grant_prb));
+}
+
 static double transmission_snr_db(struct cell *cell, struct ue_radio *u, enum radio_direction d,
                                   const struct harq *h, int64_t slot)
 {
@@ -67,7 +88,8 @@ static double transmission_snr_db(struct cell *cell, struct ue_radio *u, enum ra
                               .qm = k->grid[d].qm[h->mcs],
                               .prb_start = h->prb_start,
                               .n_prb = h->n_prb};
-        return air_sinr_db(air, &b);
+        double sinr = air_sinr_db(air, &b);
+        return d == RADIO_UL ? sinr - power_shortfall_db(k, h) : sinr;
     }
     double snr = channel_snr_db(&u->d[d].channel, slot * k->frame.slot_ns);
     if (d == RADIO_UL) {
@@ -75,6 +97,7 @@ static double transmission_snr_db(struct cell *cell, struct ue_radio *u, enum ra
         double over = db_of_ratio(h->n_prb) - k->config->ul_power_headroom_db;
         if (over > 0.0)
             snr -= over;
+        snr -= power_shortfall_db(k, h);
     }
     return snr;
 }
@@ -106,8 +129,11 @@ bool cell_transmission_fails(struct cell *cell, struct ue_radio *u, enum radio_d
     struct ue_direction *ud = &u->d[d];
     double snr = transmission_snr_db(cell, u, d, h, slot);
     ud->last_snr_x10 = reported(k, snr);
-    if (d == RADIO_UL)
+    if (d == RADIO_UL) {
         snr = ul_detected_db(k, h, snr);
+        if (disturbed(cell, slot))
+            snr -= DISTURBANCE_DB;
+    }
     ud->rounds[h->round < CELL_ROUNDS_MAX ? h->round : CELL_ROUNDS_MAX - 1]++;
     double effective = snr;
     if (h->round == 0) {

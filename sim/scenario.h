@@ -91,7 +91,9 @@ struct scenario_radio {
     double start_bler, la_lower, la_upper, la_filter;
     double pf_ewma;
     double ul_power_headroom_db, ul_frequency_error_hz;
-    int ul_evm, ul_receiver;                   /* 1: at the limit; enum nr_receiver */
+    int ul_evm, ul_power_step, ul_receiver; /* 1, 1: at the limit; enum nr_receiver */
+    double ul_disturbed_share;
+    int64_t ul_disturbed_period_slots, ul_disturbed_offset_slots;
     int decoder, combining;                    /* enum nr_decoder, enum nr_combining */
     struct json_choice channel;                /* index: enum geometry_kind; word NULL: none */
     struct json_choice channel_ul, channel_dl; /* index: enum channel_kind */

@@ -10,6 +10,7 @@
 
 static const char *const decoder_words[] = {"it5", "it20", NULL};
 static const char *const evm_words[] = {"none", "limit", NULL};
+static const char *const power_step_words[] = {"exact", "limit", NULL};
 /* In the order of enum nr_receiver. */
 static const char *const receiver_words[] = {"ideal", "oai", NULL};
 static const char *const combining_words[] = {"ir", "chase", NULL};
@@ -156,6 +157,23 @@ static const struct json_field radio_fields[] = {
         "Modulation error of the phones' transmitters: none, or limit, what the standard allows "
         "at most (38.101-1 table 6.4.2.1-1: 17.5 % with QPSK, 12.5 with 16QAM, 8 with 64QAM, 3.5 "
         "with 256QAM). Noise that the reported SNR does not show."),
+    F_WORD(
+        scenario_radio, ul_power_step, power_step_words, "\"exact\"",
+        "How a phone's power follows the width of its grants: exact (every PRB gets the same, as "
+        "far as the amplifier reaches) or limit: of the step up from a grant of min_grant_prb it "
+        "misses what the standard allows at most (relative power tolerance, 38.101-1 table "
+        "6.3.4.3-1: 2.0 to 5.0 dB, 3.5 dB for a step of 4 to 10 dB, never more than the step), "
+        "so that wide blocks have less SNR than the small ones link adaptation learns from. What "
+        "the testbed's phone did is not recorded."),
+    F_NUM(scenario_radio, ul_disturbed_share, 0, 1, "0",
+          "Share of the disturbed uplink slots in which the gNB receives nothing of any block: an "
+          "impulse, a neighbour's burst, a receiver that comes late. The reported SNR does not "
+          "show it. 0: none. The recording of WiLLM figure 19: 0.30 (docs/validation.md)."),
+    F_INT(scenario_radio, ul_disturbed_period_slots, 1, 10240, "40",
+          "One slot of so many can be disturbed. The recording: 40, 20 ms."),
+    F_INT(scenario_radio, ul_disturbed_offset_slots, 0, 10239, "39",
+          "Which one, less than ul_disturbed_period_slots. The recording: 39, the last full "
+          "uplink slot of one of two frames; which of two neighbours it does not tell."),
     F_WORD(scenario_radio, ul_receiver, receiver_words, "\"ideal\"",
            "What the gNB has before its decoder: ideal (it knows the channel) or oai (what "
            "OpenAirInterface's link simulation needs more than the decoder: 0.9 dB with QPSK, 1.5 "
@@ -250,6 +268,13 @@ static int check_symbols(const struct scenario_radio *r, const char *file, const
         return FAIL_KEY("ul_special_symbols",
                         "%lld PUSCH symbols do not fit the %lld of special_ul_symbols",
                         (long long)r->ul_special_symbols, (long long)r->special_ul_symbols);
+    }
+    if (r->ul_disturbed_offset_slots >= r->ul_disturbed_period_slots) {
+        return FAIL_KEY("ul_disturbed_offset_slots",
+                        "%lld is not a slot of ul_disturbed_period_slots, %lld; write at most %lld",
+                        (long long)r->ul_disturbed_offset_slots,
+                        (long long)r->ul_disturbed_period_slots,
+                        (long long)(r->ul_disturbed_period_slots - 1));
     }
     int64_t control = r->pucch_prb + (r->prach_period_frames > 0 ? r->prach_prb : 0);
     if (control > 0 && control + r->min_grant_prb > r->n_prb) {

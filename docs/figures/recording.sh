@@ -56,7 +56,8 @@ for file in "$@"; do
     }' "$file"
 done
 
-# Which blocks fail, how low the MCS goes, and whether anything recurs with a period.
+# Which blocks fail, how low the MCS goes, in which half of 20 ms how many frames have an error, and
+# whether anything recurs with a period.
 #
 # A frame of 10 ms in which a full block of F bytes is sent again holds 3 F bytes, not 2 F + S: while
 # one waits, the special slot, where its size is not possible, gets no new block, and the next full
@@ -82,9 +83,15 @@ for file in "$@"; do
             if (dt > 0.0085 && dt < 0.0115)
                 for (k = 1; k <= n; k++) {
                     x = sum(v[i], v[i - 1], 6)
-                    clean[k] += near(x, 2 * full[k] + special[k])
+                    ok = near(x, 2 * full[k] + special[k])
+                    clean[k] += ok
                     failures = near(x, 3 * full[k]) + 2 * near(x, 4 * full[k])
                     failed[k] += failures
+                    if (ok || failures) {
+                        seen[++kept] = (t[i] + t[i - 1]) / 2
+                        mcs[kept] = k
+                        good[kept] = ok
+                    }
                     if (failures) {
                         frames++
                         for (p = 1; p <= periods; p++) {
@@ -114,6 +121,24 @@ for file in "$@"; do
                 11 + k, clean[k], failed[k], short[k]
         printf "  %d windows of half a second: %d below 640 B a frame (least %.0f; MCS 12: 665), " \
             "%d below 800\n", windows, below, least, twelve
+        # Every other frame: those half a turn of 20 ms around where the lost blocks lie.
+        for (i = 1; i <= kept; i++) {
+            angle = 6.283185307179586 * seen[i] / 0.020
+            half = re[2] * cos(angle) + im[2] * sin(angle) > 0
+            of[mcs[i], half]++
+            whole[mcs[i], half] += good[i]
+        }
+        for (k = 1; k <= n; k++) {
+            printf "  MCS %d: without error %d of %d frames of that half of 20 ms, %d of %d of the other\n",
+                11 + k, whole[k, 1], of[k, 1], whole[k, 0], of[k, 0]
+            if (of[k, 0] > 0) {
+                expected += of[k, 1] * whole[k, 0] / of[k, 0]
+                found += whole[k, 1]
+            }
+        }
+        if (expected > 0)
+            printf "  so %.2f of the frames of that half have an error that the other half has not\n",
+                1 - found / expected
         printf "  %d frames with a block sent again recur after", frames
         for (p = 1; frames && p <= periods; p++)
             printf " %d ms: %.1f%s", period[p], (re[p] ^ 2 + im[p] ^ 2) / frames,

@@ -75,6 +75,17 @@ static void test_no_turn(void **state)
 }
 
 /* 38.101-1 table 6.4.2.1-1; 12.5 % alone are 18.06 dB, and make 13.26 dB of 15. */
+/* 38.101-1 table 6.3.4.3-1, and never more than the step. */
+static void test_power_step(void **state)
+{
+    (void)state;
+    static const double steps[][2] = {{-3.0, 0.0}, {0.0, 0.0},  {0.5, 0.5},  {1.9, 1.9},
+                                      {2.2, 2.2},  {2.9, 2.5},  {3.0, 3.0},  {4.0, 3.5},
+                                      {6.43, 3.5}, {10.0, 4.0}, {14.9, 4.0}, {15.0, 5.0}};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        assert_float_equal(nr_power_step_limit_db(steps[i][0]), steps[i][1], 1e-12);
+}
+
 static void test_evm(void **state)
 {
     (void)state;
@@ -90,10 +101,9 @@ static void test_evm(void **state)
 int test_nr_phase(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lags),
-        cmocka_unit_test(test_error_vector),
-        cmocka_unit_test(test_no_turn),
-        cmocka_unit_test(test_evm),
+        cmocka_unit_test(test_lags),       cmocka_unit_test(test_error_vector),
+        cmocka_unit_test(test_no_turn),    cmocka_unit_test(test_evm),
+        cmocka_unit_test(test_power_step),
     };
     return cmocka_run_group_tests_name("nr_phase", tests, NULL, NULL);
 }

@@ -375,6 +375,25 @@ static void test_frequency_error(void **state)
     assert_true(t[UL].again > 20);
 }
 
+/* Wide grants with less power than their PRB would need, and slots in which nothing arrives. */
+static void test_power_step_and_disturbance(void **state)
+{
+    (void)state;
+    struct totals good[2];
+    struct totals t[2];
+    RUN(pictures, good, STUBBORN, "radio.start_mcs=19");
+    RUN(pictures, t, STUBBORN, "radio.start_mcs=19", "radio.ul_power_step=limit");
+    assert_true(t[UL].again > 20 && t[UL].again > 5 * good[UL].again);
+    RUN(chat, t, THREE, "radio.ul_power_step=limit", "radio.ul_disturbed_share=0.5",
+        "radio.ul_disturbed_period_slots=20", "radio.ul_disturbed_offset_slots=8");
+    assert_true(t[UL].again > 20);
+    RUN(chat, t, THREE, NO_IDLE, "radio.ul_disturbed_share=1", "radio.ul_disturbed_period_slots=10",
+        "radio.ul_disturbed_offset_slots=9");
+    /* Every block of the last slot of ten is sent again, and there are as many in the slot before.
+     */
+    assert_true(t[UL].again > t[UL].blocks / 4);
+}
+
 /* Blocks that all rounds do not bring through: RLC repeats them, and reports get lost. */
 static void test_lost_blocks(void **state)
 {
@@ -474,11 +493,17 @@ static void test_seeds(void **state)
 int test_reference(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_picture_up),      cmocka_unit_test(test_picture_down),
-        cmocka_unit_test(test_three_ues),       cmocka_unit_test(test_bad_channel),
-        cmocka_unit_test(test_frequency_error), cmocka_unit_test(test_lost_blocks),
-        cmocka_unit_test(test_small_messages),  cmocka_unit_test(test_scheduling_requests),
-        cmocka_unit_test(test_frames),          cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_picture_up),
+        cmocka_unit_test(test_picture_down),
+        cmocka_unit_test(test_three_ues),
+        cmocka_unit_test(test_bad_channel),
+        cmocka_unit_test(test_frequency_error),
+        cmocka_unit_test(test_power_step_and_disturbance),
+        cmocka_unit_test(test_lost_blocks),
+        cmocka_unit_test(test_small_messages),
+        cmocka_unit_test(test_scheduling_requests),
+        cmocka_unit_test(test_frames),
+        cmocka_unit_test(test_limits),
         cmocka_unit_test(test_seeds),
     };
     return cmocka_run_group_tests_name("reference", tests, NULL, NULL);

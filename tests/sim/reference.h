@@ -261,6 +261,16 @@ static bool fails(struct radio *r, int ue, int d, struct block *b, int64_t n)
     double snr_db = channel_snr_db(&s->channel, n * r->slot_ns);
     if (d == UL && 10.0 * log10(b->prb) > r->c->ul_power_headroom_db)
         snr_db -= 10.0 * log10(b->prb) - r->c->ul_power_headroom_db;
+    if (d == UL && r->c->ul_power_step == 1) {
+        double step = 10.0 * log10((double)b->prb / (double)r->c->min_grant_prb);
+        snr_db -= step <= 0.0   ? 0.0
+                  : step <= 2.0 ? step
+                  : step < 3.0  ? fmin(step, 2.5)
+                  : step < 4.0  ? 3.0
+                  : step < 10.0 ? 3.5
+                  : step < 15.0 ? 4.0
+                                : 5.0;
+    }
     s->snr_x10 = (int64_t)round(2.0 * snr_db) * 5;
     if (d == UL && r->c->ul_evm == 1) {
         double evm = m.qm == 2 ? 17.5 : m.qm == 4 ? 12.5 : m.qm == 6 ? 8.0 : 3.5;
@@ -270,6 +280,10 @@ static bool fails(struct radio *r, int ue, int d, struct block *b, int64_t n)
         snr_db = turned_db(r, b, m.qm, snr_db);
     if (d == UL)
         snr_db -= nr_receiver_loss_db((enum nr_receiver)r->c->ul_receiver, m.qm);
+    if (d == UL && r->c->ul_disturbed_share > 0.0 &&
+        n % r->c->ul_disturbed_period_slots == r->c->ul_disturbed_offset_slots &&
+        draw_uniform(r->seed, DRAW_DISTURBANCE, 0, (uint64_t)n) < r->c->ul_disturbed_share)
+        snr_db -= 60.0;
     b->snr_db[b->rounds++] = snr_db;
     if (b->rounds == 1) {
         b->luck = draw_uniform(r->seed, DRAW_BLOCK_ERROR, (uint32_t)ue, (uint64_t)(2 * n + d));
