@@ -48,8 +48,8 @@ int ranks_start(struct ranks *r, struct err *e)
     if (module == NULL) {
         return err_work(e, "sweep", NULL,
                         "was started by a launcher of many processes, but MPI cannot be loaded "
-                        "(%s); install libopenmpi-dev and openmpi-bin and run make again, or start "
-                        "one process",
+                        "(%s); install libopenmpi-dev and openmpi-bin (or libmpich-dev and mpich) "
+                        "and run make again, or start one process",
                         dlerror());
     }
     ranks_open_function *open_ranks = NULL;
@@ -63,7 +63,7 @@ int ranks_start(struct ranks *r, struct err *e)
         ranks_end(r);
         return err_work(e, "sweep", NULL,
                         "the launcher started many processes, but MPI (%s) knows of one; use the "
-                        "mpirun of that MPI, or srun --mpi=pmix",
+                        "mpirun of that MPI, or srun --mpi=pmix (Open MPI) or --mpi=pmi2 (MPICH)",
                         r->name);
     }
     return 0;
