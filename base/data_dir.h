@@ -13,4 +13,9 @@
  * Returns 0, or -1 when it is nowhere or the path does not fit; `out` is then empty. */
 int data_dir_path(const char *relative, char *out, size_t bytes);
 
+/* The same for a module that the program loads when it is asked for (`ranks_mpi.so`): beside the
+ * executable, in the folder above (benchmarks), ../lib/willmsim (an installed tree, moved or not),
+ * then PREFIX/lib/willmsim. */
+int data_dir_module(const char *name, char *out, size_t bytes);
+
 #endif

@@ -5,7 +5,7 @@
  * taken when the columns that name it change for its UE, and written once the RAN records have come
  * to its end, so that what the radio did for it is known.
  *
- * Invariants (tests/datasets/import_join.c names them):
+ * Invariants (tests/datasets/import.c names them):
  *   J1 every RAN row is put once, in the order of the file;
  *   J2 a request is put once, however many RAN rows repeat it, also when its UE comes back with
  *      another RNTI;

@@ -6,19 +6,10 @@
  *                                                    in a transaction    has passed, store_flush,
  *                                                                        store_end_run
  *
- * Journal: a write-ahead log while the file is written. With a rollback journal somebody who looks
- * at the file of a long run makes its next commit fail, and a writer killed while it commits leaves
- * a file that only who may write to it can open (the reader has to roll back). Readers of a
- * write-ahead log are in nobody's way, and a killed writer leaves FILE-wal and FILE-shm, with which
- * anyone can read what was committed. store_close() turns the file back to a rollback journal,
- * after which FILE is all there is and a folder that cannot be written is no hindrance. Nothing is
- * synchronised per commit (synchronous = NORMAL), but whenever the log is brought into the file: a
- * power cut may cost the last commits, never the file. Only what comes before the first row, and
- * the change of journal after the last, is not waited for.
- *
- * Rows go through a feed (feed.h), whose thread may use the database while a transaction is open;
- * it is drained before the transaction ends, and everything else happens outside of transactions.
- * All rows of a transaction are committed together, in the order in which they came.
+ * How the file is laid out and journalled: store_db.c. Rows go through a feed (feed.h), whose
+ * thread may use the database while a transaction is open; it is drained before the transaction
+ * ends, and everything else happens outside of transactions. All rows of a transaction are
+ * committed together, in the order in which they came.
  */
 #include "datasets/store.h"
 
@@ -38,25 +29,10 @@
 #include "base/units.h"
 #include "datasets/feed.h"
 #include "datasets/schema.h"
+#include "datasets/store_db.h"
 #include "datasets/store_file.h"
 
-enum { STORE_SCHEMA_VERSION = 2 };
-
-enum { STORE_COMMIT_NS = 1000000000, STORE_BUSY_MS = 1000, SQL_BYTES = 8192 };
-
-/* Larger pages mean fewer of everything that is done per page; a file has about one page per table
- * at least, and with still larger ones the index of `requests` (below) would not fit into the
- * cache. */
-enum { STORE_PAGE_BYTES = 16384 };
-
-/* Pages of the write-ahead log before they are brought into the file: 8 MiB, which one wait for the
- * disk brings there. Measured: with SQLite's 1000 pages of this size (16 MiB), and with 4 and 16
- * times that, runs with a million RAN rows wait longer. */
-enum { STORE_LOG_PAGES = 512 };
-
-/* The index of `requests` grows at as many places as there are UEs; with SQLite's 2 MiB the pages
- * of a thousand UEs would be read and written again and again. */
-enum { STORE_CACHE_KIB = 16 << 10 };
+enum { STORE_COMMIT_NS = 1000000000 };
 
 struct store {
     sqlite3 *db;
@@ -83,33 +59,11 @@ static int64_t clock_now_ns(void)
 
 /* --- Errors ---------------------------------------------------------------------------------- */
 
-/* One line for what SQLite just refused. */
-static int error_of_db(struct err *e, const char *path, sqlite3 *db)
-{
-    int rc = sqlite3_errcode(db);
-    int os = sqlite3_system_errno(db);
-    switch (rc & 0xff) {
-    case SQLITE_FULL:
-        return err_work(e, path, NULL, "the disk is full; free some space or name another place");
-    case SQLITE_NOMEM:
-        return err_memory(e, "working on a store");
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return err_work(e, path, NULL, "another program is writing to it; wait for its end");
-    case SQLITE_NOTADB:
-    case SQLITE_CORRUPT:
-        return err_input(e, path, NULL, "the file is damaged (%s)", sqlite3_errmsg(db));
-    default:
-        return err_work(e, path, NULL, "%s%s%s", sqlite3_errmsg(db), os != 0 ? ": " : "",
-                        os != 0 ? strerror(os) : "");
-    }
-}
-
 /* Remembers the first failure and gives it out from then on. */
 static int store_fail(struct store *s, struct err *e)
 {
     if (s->failed.code == 0) {
-        error_of_db(&s->failed, s->path, s->db);
+        store_db_error(&s->failed, s->path, s->db);
     }
     if (e != NULL) {
         *e = s->failed;
@@ -125,27 +79,7 @@ static int store_check(const struct store *s, struct err *e)
     return s->failed.code;
 }
 
-/* --- Statements ------------------------------------------------------------------------------ */
-
-static int step_and_reset(sqlite3_stmt *statement)
-{
-    int rc = sqlite3_step(statement);
-    int reset = sqlite3_reset(statement);
-    return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : reset;
-}
-
-/* The one integer that `sql` answers, or `otherwise`. */
-static int64_t read_int(sqlite3 *db, const char *sql, int64_t otherwise)
-{
-    sqlite3_stmt *statement = NULL;
-    int64_t value = otherwise;
-    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK &&
-        sqlite3_step(statement) == SQLITE_ROW) {
-        value = sqlite3_column_int64(statement, 0);
-    }
-    sqlite3_finalize(statement);
-    return value;
-}
+/* --- Transactions ---------------------------------------------------------------------------- */
 
 static int txn_begin(struct store *s)
 {
@@ -155,7 +89,7 @@ static int txn_begin(struct store *s)
     s->in_txn = true;
     s->pending = 0;
     s->txn_due_ns = clock_now_ns() + STORE_COMMIT_NS;
-    return step_and_reset(s->begin);
+    return store_db_step(s->begin);
 }
 
 static int txn_commit(struct store *s)
@@ -165,7 +99,7 @@ static int txn_commit(struct store *s)
     }
     s->in_txn = false;
     int rc = feed_drain(s->feed);
-    return rc != SQLITE_OK ? rc : step_and_reset(s->commit);
+    return rc != SQLITE_OK ? rc : store_db_step(s->commit);
 }
 
 /* --- Opening --------------------------------------------------------------------------------- */
@@ -180,40 +114,9 @@ static int db_prepare(struct store *s, struct err *e)
     if (rc != SQLITE_OK ||
         sqlite3_prepare_v2(s->db, "BEGIN IMMEDIATE", -1, &s->begin, NULL) != SQLITE_OK ||
         sqlite3_prepare_v2(s->db, "COMMIT", -1, &s->commit, NULL) != SQLITE_OK) {
-        return error_of_db(e, s->path, s->db);
+        return store_db_error(e, s->path, s->db);
     }
     return 0;
-}
-
-static int db_create(struct store *s, struct err *e)
-{
-    char sql[SQL_BYTES];
-    /* The id comes first and stands in FILE itself: from then on it is known as ours (S5). Nothing
-     * before the first row needs to wait for the disk: what is later brought into FILE waits for
-     * all of it. */
-    snprintf(sql, sizeof sql,
-             "PRAGMA synchronous = OFF; PRAGMA page_size = %d; PRAGMA application_id = %d; "
-             "PRAGMA user_version = %d; PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = %d; "
-             "PRAGMA cache_size = -%d; BEGIN",
-             STORE_PAGE_BYTES, STORE_APPLICATION_ID, STORE_SCHEMA_VERSION, STORE_LOG_PAGES,
-             STORE_CACHE_KIB);
-    if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
-        return error_of_db(e, s->path, s->db);
-    }
-    for (int i = 0; i < SCHEMA_TABLES; i++) {
-        size_t length = schema_create_sql(&schema_tables[i], sql, sizeof sql);
-        assert(length < sizeof sql);
-        if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
-            return error_of_db(e, s->path, s->db);
-        }
-    }
-    size_t length = schema_view_sql(sql, sizeof sql);
-    assert(length < sizeof sql);
-    if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK ||
-        sqlite3_exec(s->db, "COMMIT; PRAGMA synchronous = NORMAL", NULL, NULL, NULL) != SQLITE_OK) {
-        return error_of_db(e, s->path, s->db);
-    }
-    return db_prepare(s, e);
 }
 
 static int open_create(struct store *s, struct err *e)
@@ -232,40 +135,12 @@ static int open_create(struct store *s, struct err *e)
                                : err_input(e, s->path, NULL, "cannot be made: %s", strerror(errno));
     }
     close(fd);
-    rc = sqlite3_open_v2(s->db_name, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-    sqlite3_busy_timeout(s->db, STORE_BUSY_MS);
-    rc = rc == SQLITE_OK ? db_create(s, e) : error_of_db(e, s->path, s->db);
+    rc = store_db_make(s->db_name, s->path, &s->db, e);
+    rc = rc == 0 ? db_prepare(s, e) : rc;
     if (rc != 0) {
         unlink(s->path);
     }
     return rc;
-}
-
-static int db_open(struct store *s, int flags)
-{
-    sqlite3_close(s->db);
-    s->db = NULL;
-    int rc = sqlite3_open_v2(s->db_name, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
-    if (rc == SQLITE_OK) {
-        sqlite3_busy_timeout(s->db, STORE_BUSY_MS);
-        rc = sqlite3_exec(s->db, "SELECT count(*) FROM runs", NULL, NULL, NULL);
-    }
-    if (rc == SQLITE_OK) {
-        /* Rows in the order of their key lie all over a large file. */
-        sqlite3_exec(s->db, "PRAGMA mmap_size = 2147418112", NULL, NULL, NULL);
-    }
-    return rc;
-}
-
-static int check_version(struct store *s, struct err *e)
-{
-    int64_t version = read_int(s->db, "PRAGMA user_version", -1);
-    return version == STORE_SCHEMA_VERSION
-               ? 0
-               : err_input(e, s->path, NULL,
-                           "has schema version %" PRId64 " and this program reads %d; use the "
-                           "version of willmsim that wrote it",
-                           version, STORE_SCHEMA_VERSION);
 }
 
 static int open_read(struct store *s, struct err *e)
@@ -278,21 +153,21 @@ static int open_read(struct store *s, struct err *e)
     if (!exists) {
         return err_input(e, s->path, NULL, "cannot be read: %s", strerror(errno));
     }
-    rc = db_open(s, SQLITE_OPEN_READONLY) & 0xff;
+    rc = store_db_open(s->db_name, SQLITE_OPEN_READONLY, &s->db) & 0xff;
     if (rc == SQLITE_READONLY || rc == SQLITE_CANTOPEN) {
         /* A journal left by a killed writer has to be dealt with by someone who may write. */
-        rc = db_open(s, SQLITE_OPEN_READWRITE);
+        rc = store_db_open(s->db_name, SQLITE_OPEN_READWRITE, &s->db);
         if (rc == SQLITE_OK) {
-            rc = db_open(s, SQLITE_OPEN_READONLY);
+            rc = store_db_open(s->db_name, SQLITE_OPEN_READONLY, &s->db);
         }
     }
     if (rc == SQLITE_ERROR) {
         return err_input(e, s->path, NULL, "holds no runs: its writer was stopped as it began");
     }
     if (rc != SQLITE_OK) {
-        return error_of_db(e, s->path, s->db);
+        return store_db_error(e, s->path, s->db);
     }
-    return check_version(s, e);
+    return store_db_check_version(s->db, s->path, e);
 }
 
 static int open_append(struct store *s, struct err *e)
@@ -312,25 +187,21 @@ static int open_append(struct store *s, struct err *e)
     if (store_file_is_busy(s->db_name)) {
         return err_input(e, s->path, NULL, "another run is writing to it; name another file");
     }
-    rc = db_open(s, SQLITE_OPEN_READWRITE) & 0xff;
+    rc = store_db_open(s->db_name, SQLITE_OPEN_READWRITE, &s->db) & 0xff;
     if (rc == SQLITE_ERROR) {
         /* Its writer was stopped before it had tables: there is nothing in it. */
         sqlite3_close(s->db);
         s->db = NULL;
         return open_create(s, e);
     }
-    char sql[160];
-    snprintf(sql, sizeof sql,
-             "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -%d",
-             STORE_CACHE_KIB);
-    if (rc != SQLITE_OK || sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
-        return error_of_db(e, s->path, s->db);
+    if (rc != SQLITE_OK || store_db_append(s->db) != SQLITE_OK) {
+        return store_db_error(e, s->path, s->db);
     }
-    rc = check_version(s, e);
+    rc = store_db_check_version(s->db, s->path, e);
     if (rc != 0) {
         return rc;
     }
-    s->run_id = read_int(s->db, "SELECT max(run_id) FROM runs", 0);
+    s->run_id = store_db_int(s->db, "SELECT max(run_id) FROM runs", 0);
     return db_prepare(s, e);
 }
 
@@ -410,7 +281,7 @@ int store_begin_run(struct store *s, const struct store_run *run, int64_t *run_i
         sqlite3_bind_int64(insert, 5, run->seed);
         sqlite3_bind_text(insert, 6, run->version, -1, SQLITE_STATIC);
         sqlite3_bind_text(insert, 7, run->started_at, -1, SQLITE_STATIC);
-        rc = step_and_reset(insert); /* its own transaction (S1) */
+        rc = store_db_step(insert); /* its own transaction (S1) */
     }
     code = rc == SQLITE_OK ? 0 : store_fail(s, e);
     sqlite3_finalize(insert);
@@ -430,7 +301,7 @@ int store_resume_run(struct store *s, int64_t run_id, int64_t rows[], struct err
         char sql[160];
         snprintf(sql, sizeof sql, "SELECT count(*) FROM %s WHERE run_id = %" PRId64,
                  schema_tables[i].name, run_id);
-        rows[i] = read_int(s->db, sql, -1);
+        rows[i] = store_db_int(s->db, sql, -1);
         code = rows[i] < 0 ? store_fail(s, e) : 0;
     }
     if (code == 0) {
@@ -546,36 +417,12 @@ int store_end_run(struct store *s, const struct store_run_totals *totals, struct
         sqlite3_bind_int64(update, 9, (int64_t)totals->completed);
         sqlite3_bind_int64(update, 10, (int64_t)totals->failed);
         sqlite3_bind_int64(update, 11, (int64_t)totals->in_flight);
-        rc = step_and_reset(update); /* its own transaction, after all rows (S2) */
+        rc = store_db_step(update); /* its own transaction, after all rows (S2) */
     }
     code = rc == SQLITE_OK ? 0 : store_fail(s, e);
     sqlite3_finalize(update);
     s->in_run = code != 0;
     return code;
-}
-
-/* Brings the log into FILE and FILE to the disk, and ends the log. While FILE is nothing but its
- * first page no power cut can spoil anything in it, so that the log itself need not reach the disk:
- * short runs wait once. What fails here leaves FILE-wal, and the file is whole with it; so does
- * somebody who reads meanwhile. The change of journal needs no waiting: FILE's header may say one
- * or the other. */
-static void log_close(struct store *s)
-{
-    sqlite3_file *file = NULL;
-    sqlite3_int64 bytes = 0;
-    if (s->has_ran) {
-        /* Without them all is there, only slower to look at; so is a killed run's file. */
-        sqlite3_exec(s->db, schema_view_indexes_sql, NULL, NULL, NULL);
-    }
-    sqlite3_file_control(s->db, NULL, SQLITE_FCNTL_FILE_POINTER, &file);
-    bool is_new = file->pMethods->xFileSize(file, &bytes) == SQLITE_OK && bytes <= STORE_PAGE_BYTES;
-    sqlite3_exec(
-        s->db, is_new ? "PRAGMA synchronous = OFF; PRAGMA wal_checkpoint" : "PRAGMA wal_checkpoint",
-        NULL, NULL, NULL);
-    if (is_new) {
-        file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
-    }
-    sqlite3_exec(s->db, "PRAGMA synchronous = OFF; PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
 }
 
 int store_close(struct store *s, struct err *e)
@@ -593,7 +440,7 @@ int store_close(struct store *s, struct err *e)
     sqlite3_finalize(s->begin);
     sqlite3_finalize(s->commit);
     if (code == 0 && s->mode != STORE_READ) {
-        log_close(s);
+        store_db_end_log(s->db, s->has_ran);
     }
     sqlite3_close(s->db);
     free(s->path);
@@ -612,9 +459,9 @@ const struct err *store_error(const struct store *s)
 int store_count_runs(struct store *s, int64_t *runs, int64_t *incomplete, struct err *e)
 {
     struct sqlite3 *db = store_db(s);
-    *runs = read_int(db, "SELECT count(*) FROM runs", -1);
-    *incomplete = read_int(db, "SELECT count(*) FROM runs WHERE complete = 0", -1);
-    return *runs < 0 || *incomplete < 0 ? error_of_db(e, s->path, s->db) : 0;
+    *runs = store_db_int(db, "SELECT count(*) FROM runs", -1);
+    *incomplete = store_db_int(db, "SELECT count(*) FROM runs WHERE complete = 0", -1);
+    return *runs < 0 || *incomplete < 0 ? store_db_error(e, s->path, s->db) : 0;
 }
 
 struct sqlite3 *store_db(struct store *s)

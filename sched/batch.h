@@ -318,12 +318,23 @@ static inline bool batch_idle(const struct batch *b)
     return b->n_waiting == 0 && b->n_running == 0;
 }
 
-/* The policies, and what each may be told. */
-extern const struct batch_policy batch_fifo, batch_static, batch_parallel_slots, batch_continuous;
-extern const struct batch_policy batch_disaggregated;
-extern const struct json_spec batch_fifo_options, batch_static_options;
-extern const struct json_spec batch_parallel_slots_options, batch_continuous_options;
-extern const struct json_spec batch_disaggregated_options;
+/* The table of policies, X(name, word, what it does). One line here and one file,
+ * sched/batch_NAME.c with batch_NAME and what it may be told, batch_NAME_options, make a policy. */
+#define BATCH_POLICIES(X)                                                                          \
+    X(fifo, "fifo", "one request at a time, in the order of arrival")                              \
+    X(static, "static", "a batch of requests that starts and ends together")                       \
+    X(parallel_slots, "parallel-slots",                                                            \
+      "a fixed number of slots that decode together, as llama.cpp's server and Ollama")            \
+    X(continuous, "continuous",                                                                    \
+      "requests join and leave at every step, with paged KV and chunked prefill, as vLLM")         \
+    X(disaggregated, "disaggregated",                                                              \
+      "prompts on one pool of GPUs, answers on another, with the KV sent across")
+
+#define BATCH_POLICY_DECLARE(name, policy_word, text)                                              \
+    extern const struct batch_policy batch_##name;                                                 \
+    extern const struct json_spec batch_##name##_options;
+BATCH_POLICIES(BATCH_POLICY_DECLARE)
+#undef BATCH_POLICY_DECLARE
 
 enum batch_order { BATCH_BY_ARRIVAL, BATCH_BY_PRIORITY, BATCH_BY_BACKLOG };
 

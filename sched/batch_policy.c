@@ -1,25 +1,15 @@
-/* batch_policy.c - the table of batching policies, and what several of them count. A new policy
- * is one new file and one line in each of the two tables. */
+/* batch_policy.c - the table of batching policies (BATCH_POLICIES of batch.h) as arrays, and what
+ * several of them count. */
 #include <string.h>
 
 #include "sched/batch.h"
 
-const struct batch_policy *const batch_policies[] = {
-    &batch_fifo,       &batch_static,        &batch_parallel_slots,
-    &batch_continuous, &batch_disaggregated, NULL,
-};
+#define ADDRESS(name, policy_word, text) &batch_##name,
+const struct batch_policy *const batch_policies[] = {BATCH_POLICIES(ADDRESS) NULL};
 
-const struct json_variant batch_policy_variants[] = {
-    {"fifo", &batch_fifo_options, "one request at a time, in the order of arrival"},
-    {"static", &batch_static_options, "a batch of requests that starts and ends together"},
-    {"parallel-slots", &batch_parallel_slots_options,
-     "a fixed number of slots that decode together, as llama.cpp's server and Ollama"},
-    {"continuous", &batch_continuous_options,
-     "requests join and leave at every step, with paged KV and chunked prefill, as vLLM"},
-    {"disaggregated", &batch_disaggregated_options,
-     "prompts on one pool of GPUs, answers on another, with the KV sent across"},
-    {0},
-};
+#define VARIANT(name, policy_word, text)                                                           \
+    {.word = (policy_word), .spec = &batch_##name##_options, .doc = (text)},
+const struct json_variant batch_policy_variants[] = {BATCH_POLICIES(VARIANT){.word = NULL}};
 
 const struct batch_policy *batch_policy_find(const char *word)
 {

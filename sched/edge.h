@@ -59,9 +59,25 @@ struct edge_policy {
 extern const struct edge_policy *const edge_policies[];
 extern const struct json_variant edge_policy_variants[];
 
-extern const struct edge_policy edge_epoch_ot, edge_gah, edge_brute_force, edge_static,
-    edge_no_batching, edge_at_once;
+/* The table of policies, X(name, word, options, what it does). One line here and `edge_NAME` in a
+ * file sched/edge_*.c make a policy. */
+#define EDGE_POLICIES(X)                                                                           \
+    X(epoch_ot, "epoch-ot", &edge_ot_options,                                                      \
+      "the largest batch of an epoch on one node, exactly (OT)")                                   \
+    X(gah, "gah", &edge_ot_options, "OT on one node after the other, the fastest first (OT-GAH)")  \
+    X(brute_force, "brute-force", &edge_brute_force_options, "as gah, without pruning the search") \
+    X(static, "static", NULL,                                                                      \
+      "batches of a size that fits whatever is asked, first come first served")                    \
+    X(no_batching, "no-batching", NULL,                                                            \
+      "one first-in-first-out queue before all GPUs, a request on a GPU at a time")                \
+    X(at_once, "at-once", NULL,                                                                    \
+      "no epochs: requests go to their server, and servers[].batching batches")
+
 extern const struct json_spec edge_ot_options, edge_brute_force_options;
+#define EDGE_POLICY_DECLARE(name, policy_word, spec, text)                                         \
+    extern const struct edge_policy edge_##name;
+EDGE_POLICIES(EDGE_POLICY_DECLARE)
+#undef EDGE_POLICY_DECLARE
 
 /* Options of epoch-ot and gah, and of brute-force. */
 enum edge_search { EDGE_SEARCH_FAST, EDGE_SEARCH_PAPER, EDGE_SEARCH_WIDE };

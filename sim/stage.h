@@ -7,7 +7,7 @@
  *   UE_TX -> RADIO_UL -> TRANSPORT_UL -> CORE_UL -> SERVER
  *        -> CORE_DL -> TRANSPORT_DL -> RADIO_DL -> UE_RX
  *
- * Invariants (tests/sim/chain.c):
+ * Invariants (tests/sim/chain.c, chain_ends.c):
  *   S1 every stage hands on as many bytes of a request as it took;
  *   S2 the stamps of a completed request do not decrease along the chain;
  *   S3 a request ends exactly once, and then its owner hears of it.

@@ -122,6 +122,16 @@ void capacity_print_table(const struct capacity *c, FILE *out)
                     capacity_value(c, best->probes[best->best].at));
         }
         fprintf(out, ", %s\n", money(best->usd_per_hour).chars);
+        int64_t open_ended = 0; /* the end of the range is not what they carry */
+        for (int64_t i = 0; i < c->n_configs; i++) {
+            open_ended += c->configs[i].best >= 0 && c->configs[i].fails < 0;
+        }
+        if (c->has_range && !c->smallest && open_ended > 0) {
+            fprintf(out,
+                    "note: %lld of these meet all of the range and may carry more, which is not "
+                    "counted; a wider range would tell\n",
+                    (long long)open_ended);
+        }
     }
 }
 

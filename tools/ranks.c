@@ -2,10 +2,11 @@
 #include "tools/ranks.h"
 
 #include <dlfcn.h>
-#include <stdio.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "base/data_dir.h"
 
 /* Does a launcher say that there are more of us? Open MPI and PRRTE, MPICH's hydra (PMI), srun
  * (a step of several tasks). */
@@ -22,35 +23,22 @@ static bool launched(void)
     return false;
 }
 
-/* The module lies beside the program, or where it was installed. The libraries of MPI look for
- * their own parts by global names. */
-static void *load_module(void)
-{
-    char path[1200];
-    ssize_t n = readlink("/proc/self/exe", path, 1024);
-    char *slash = n > 0 ? memrchr(path, '/', (size_t)n) : NULL;
-    if (slash != NULL) {
-        snprintf(slash, 16, "/ranks_mpi.so");
-        if (access(path, R_OK) == 0) {
-            return dlopen(path, RTLD_NOW | RTLD_GLOBAL);
-        }
-    }
-    return dlopen(WILLMSIM_PREFIX "/lib/willmsim/ranks_mpi.so", RTLD_NOW | RTLD_GLOBAL);
-}
-
 int ranks_start(struct ranks *r, struct err *e)
 {
     *r = (struct ranks){.n = 1, .on_machine = 1};
     if (!launched()) {
         return 0;
     }
-    void *module = load_module();
+    /* The libraries of MPI look for their own parts by global names. */
+    char path[PATH_MAX];
+    bool there = data_dir_module("ranks_mpi.so", path, sizeof path) == 0;
+    void *module = there ? dlopen(path, RTLD_NOW | RTLD_GLOBAL) : NULL;
     if (module == NULL) {
         return err_work(e, "sweep", NULL,
                         "was started by a launcher of many processes, but MPI cannot be loaded "
-                        "(%s); install libopenmpi-dev and openmpi-bin and run make again, or start "
-                        "one process",
-                        dlerror());
+                        "(%s); install libopenmpi-dev and openmpi-bin (or libmpich-dev and mpich) "
+                        "and run make again, or start one process",
+                        there ? dlerror() : "this build has no ranks_mpi.so");
     }
     ranks_open_function *open_ranks = NULL;
     void *symbol = dlsym(module, RANKS_OPEN_NAME);
@@ -63,7 +51,7 @@ int ranks_start(struct ranks *r, struct err *e)
         ranks_end(r);
         return err_work(e, "sweep", NULL,
                         "the launcher started many processes, but MPI (%s) knows of one; use the "
-                        "mpirun of that MPI, or srun --mpi=pmix",
+                        "mpirun of that MPI, or srun --mpi=pmix (Open MPI) or --mpi=pmi2 (MPICH)",
                         r->name);
     }
     return 0;

@@ -100,7 +100,12 @@ int ranks_open(struct ranks *r)
     char library[MPI_MAX_LIBRARY_VERSION_STRING];
     int length = 0;
     MPI_Get_library_version(library, &length);
+    /* "Open MPI v4.1.4, package: ..." and "MPICH Version:\t4.0.2\n..." */
     snprintf(r->name, sizeof r->name, "%.*s", (int)strcspn(library, ",\n"), library);
+    char *tab = strchr(r->name, '\t');
+    if (tab != NULL) {
+        *tab = ' ';
+    }
     r->share = share;
     r->sum = sum;
     r->ask = ask;

@@ -1,46 +1,19 @@
-/* backend_load.c - finds and opens a backend's module: beside the program, in the folder above it
- * (bench programs), or where it was installed. */
+/* backend_load.c - opens a backend's module. */
 #include "bench/kernels/backend_load.h"
 
 #include <dlfcn.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-static bool module_open(const char *dir, const char *between, const char *word, void **module)
-{
-    char path[1200];
-    snprintf(path, sizeof path, "%s%s/kernels_%s.so", dir, between, word);
-    if (access(path, R_OK) != 0) {
-        return false;
-    }
-    *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    return true;
-}
-
-static bool program_dir(char *dir, size_t bytes)
-{
-    ssize_t n = readlink("/proc/self/exe", dir, bytes - 1);
-    if (n <= 0) {
-        return false;
-    }
-    dir[n] = '\0';
-    char *slash = strrchr(dir, '/');
-    if (slash == NULL) {
-        return false;
-    }
-    *slash = '\0';
-    return true;
-}
+#include "base/data_dir.h"
 
 int backend_load(const char *word, int index, struct kernel_backend *b, struct err *e)
 {
     *b = (struct kernel_backend){0};
-    void *module = NULL;
-    char dir[1024];
-    bool found = program_dir(dir, sizeof dir) &&
-                 (module_open(dir, "", word, &module) || module_open(dir, "/..", word, &module));
-    found = found || module_open(WILLMSIM_PREFIX, "/lib/willmsim", word, &module);
+    char name[64], path[PATH_MAX];
+    snprintf(name, sizeof name, "kernels_%s.so", word);
+    bool found = data_dir_module(name, path, sizeof path) == 0;
     if (!found) {
         bool cpu = strcmp(word, "cpu") == 0;
         return err_work(e, NULL, NULL, "this build has no kernels for %s; %s",
@@ -49,6 +22,7 @@ int backend_load(const char *word, int index, struct kernel_backend *b, struct e
                             : "install NVIDIA's CUDA toolkit (nvcc) and run make again, or use "
                               "--cpu");
     }
+    void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (module == NULL) {
         return err_work(e, NULL, NULL, "cannot load the kernels for %s: %s", word, dlerror());
     }

@@ -45,6 +45,9 @@ call capacity $base --vary servers.0.model=llama-2-70b,llava --vary servers.0.en
     --vary ues.count=1:4 --slo 'p95 e2e <= 60 s' --checks 0 --json
 json does-not-fit '.configurations[0].cannot_be_built != null and .configurations[1].value == 4
     and .value == 4' "$tmp/out"
+call capacity $base --vary servers.0.gpu=rtx4090,h100-sxm --vary ues.count=1:2 --slo 'p95 e2e <= 60 s' \
+    --checks 0
+holds range-too-short grep -q '^note: 2 of these meet all of the range' "$tmp/out"
 # The smallest that meets, where more is better: the slowest link.
 call capacity $base --vary transport.rate_mbps=1:64 --smallest --slo 'mean uplink <= 200 ms' --json
 json smallest '.value > 1 and .value < 64 and (.value as $v | .configurations[0].probes

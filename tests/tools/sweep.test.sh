@@ -125,13 +125,17 @@ same died-and-stopped-agree "$(sum "$tmp/stopped.sqlite")" "$(sum "$tmp/died.sql
 same died-complete 10 "$(sql "$tmp/died.sqlite" 'select sum(complete) from runs')"
 
 # --- ranks ------------------------------------------------------------------------------------
-mpi="mpirun --oversubscribe"
-[ "$(id -u)" -ne 0 ] || mpi="$mpi --allow-run-as-root"
+mpi=mpirun words=pmi2
+if mpirun --version 2>/dev/null | grep -q 'Open MPI'; then # MPICH knows neither option, nor needs one
+    mpi="$mpi --oversubscribe" words=pmix
+    [ "$(id -u)" -ne 0 ] || mpi="$mpi --allow-run-as-root"
+fi
 # What Open MPI never frees is not ours.
 ASAN_OPTIONS=detect_leaks=0:${ASAN_OPTIONS:-}
 export ASAN_OPTIONS
 if ! command -v mpirun >/dev/null 2>&1 || [ ! -e "$(dirname "$willmsim")/ranks_mpi.so" ]; then
     skip three-ranks "no mpirun, or a build without MPI"
+    skip rank-alone "no mpirun, or a build without MPI"
     skip killed-rank "no mpirun, or a build without MPI"
 else
     $mpi -n 3 "$willmsim" sweep $scenario $short --jobs 1 --quiet --out "$tmp/mpi.sqlite" >"$tmp/out" 2>&1
@@ -139,19 +143,28 @@ else
     same three-ranks "$want" "$(sum "$tmp/mpi.sqlite")"
     $mpi -n 3 "$willmsim" sweep $scenario --vary ues.cuont=1,2 --out "$tmp/typo.sqlite" >"$tmp/out" 2>&1
     same ranks-say-it-once 1 "$(grep -c '^willmsim: ' "$tmp/out")"
+    # A launcher of three whose words this MPI does not speak: each would take itself for the only one.
+    MPI_LOCALNRANKS=3
+    export MPI_LOCALNRANKS
+    refused rank-alone 1 'knows of one.*--mpi=pmix' sweep $scenario $short --out "$tmp/alone.sqlite"
+    unset MPI_LOCALNRANKS
+    holds rank-alone-no-file [ ! -e "$tmp/alone.sqlite" ]
 
     # A rank is killed once some runs are done.
     $mpi -n 3 "$willmsim" sweep $scenario $long --jobs 1 --quiet --out "$tmp/killed.sqlite" \
         >"$tmp/out" 2>"$tmp/err" &
     pid=$!
     wait_for_runs killed.sqlite
-    victim=$(for s in /proc/[0-9]*/stat; do # a machine may have no pgrep
-        awk -v parent=$pid '$4 == parent && $2 == "(willmsim)" { print $1 }' "$s" 2>/dev/null
-    done | tail -n 1)
+    # A machine may have no pgrep; MPICH's ranks are grandchildren of mpirun.
+    victim=$(cat /proc/[0-9]*/stat 2>/dev/null | awk -v root=$pid '
+        { parent[$1] = $4; if ($2 == "(willmsim)") rank[$1] }
+        END { for (p in rank) for (q = p; q > 1; q = parent[q]) if (q == root) print p }' |
+        sort -n | tail -n 1)
     [ -z "$victim" ] || kill -9 "$victim"
     wait $pid
     holds killed-rank-status [ $? -ne 0 ]
-    holds killed-rank-message grep -q '^willmsim: .*--resume' "$tmp/err"
+    # MPICH's launcher ends the others with a signal that nobody catches, and speaks for them.
+    holds killed-rank-message grep -q '^willmsim: .*--resume\|BAD TERMINATION' "$tmp/err" "$tmp/out"
     holds killed-rank-incomplete [ "$(sql "$tmp/killed.sqlite" 'select sum(complete = 0) from runs')" -gt 0 ]
     same killed-rank-integrity ok "$(sql "$tmp/killed.sqlite" 'pragma integrity_check')"
     call export "$tmp/killed.sqlite" runs --csv
@@ -159,6 +172,21 @@ else
     resume killed.sqlite
     same killed-rank-resumed 0 "$rc"
     same killed-rank-same-tables "$(sum "$tmp/died.sqlite")" "$(sum "$tmp/killed.sqlite")"
+fi
+
+# Slurm, where one answers.
+if [ -e "$(dirname "$willmsim")/ranks_mpi.so" ] &&
+    timeout 10 srun --quiet --immediate=5 --overcommit -n 3 true >/dev/null 2>&1; then
+    srun --overcommit -n 3 --mpi=$words "$willmsim" sweep $scenario $short --jobs 1 --quiet \
+        --out "$tmp/srun.sqlite" >"$tmp/out" 2>&1
+    same srun-status 0 $?
+    same srun-tables "$want" "$(sum "$tmp/srun.sqlite")"
+    srun --overcommit -n 3 --mpi=none "$willmsim" sweep $scenario $short --out "$tmp/none.sqlite" \
+        >"$tmp/out" 2>&1
+    holds srun-none-status [ $? -ne 0 ]
+    holds srun-none-no-file [ ! -e "$tmp/none.sqlite" ]
+else
+    skip srun "no Slurm that answers, or a build without MPI"
 fi
 
 # --- what is wrong ----------------------------------------------------------------------------
