@@ -352,6 +352,7 @@ struct harq *cell_new_block(struct cell *cell, struct cell_plan *plan, enum radi
                        .mcs = (uint8_t)v->mcs,
                        .n_prb = (int16_t)grant->n_prb,
                        .tbs_prb = (int16_t)grant->tbs_prb,
+                       .by_la = v->mcs == ud->la.mcs,
                        .request = POOL_NONE,
                        .slice = v->fruit >= 0 ? v->fruit : v->branch,
                        .tb_bytes =
