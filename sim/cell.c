@@ -134,7 +134,9 @@ int cell_common_init(struct cell_common *c, const struct scenario *sc, struct ar
     c->rlc_slots = slots_of_ms(&c->frame, r->rlc_status_ms);
     c->cqi_slots = slots_of_ms(&c->frame, r->cqi_period_ms);
     c->cqi_delay_slots = r->cqi_delay_ms > 0.0 ? slots_of_ms(&c->frame, r->cqi_delay_ms) : 0;
-    c->max_ues_per_slot = (int32_t)r->max_ues_per_slot;
+    /* The testbed's rule (pf_ul, pf_dl): bandwidth / 24. */
+    int64_t most = r->max_ues_per_slot > 0 ? r->max_ues_per_slot : r->n_prb / 24;
+    c->max_ues_per_slot = (int32_t)(most > 1 ? most : 1);
     c->dl_min_prb = (int32_t)r->min_grant_prb_dl;
     c->tb_header_bytes = TB_HEADER_BYTES;
     int64_t headers =

@@ -80,11 +80,12 @@ static const struct json_field radio_fields[] = {
     F_INT(scenario_radio, min_grant_prb, 1, 275, "10",
           "Fewest PRB of an uplink grant. Testbed: 10."),
     F_INT(scenario_radio, min_grant_mcs, 0, 28, "9", "Highest MCS of an idle grant. Testbed: 9."),
-    F_INT(scenario_radio, max_ues_per_slot, 1, 64, "4",
-          "Most phones that one slot serves, per direction. Testbed: 4 (one per 24 PRB)."),
+    F_INT(scenario_radio, max_ues_per_slot, 0, 64, "0",
+          "Most phones that one slot serves, per direction; 0: one per 24 PRB, one at least. "
+          "Testbed: that, 4."),
     F_INT(scenario_radio, pdcch_dcis, 0, 64, "0",
-          "Most DCIs that the PDCCH of one slot holds, both directions together; 0: as many as "
-          "max_ues_per_slot allows. Assumed: control capacity is not what limits the testbed."),
+          "Most DCIs that the PDCCH of one slot holds, both directions together; 0: no limit but "
+          "max_ues_per_slot. Assumed: control capacity is not what limits the testbed."),
     F_INT(scenario_radio, srs_period_slots, 0, 2560, "0",
           "A sounding reference signal takes one PUSCH symbol of every such slot, 0: off. The "
           "testbed has do_SRS 1; its period is not recorded."),

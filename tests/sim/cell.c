@@ -501,6 +501,33 @@ static void test_uplink_goes_by_its_own_cqi(void **state)
     remove(down);
 }
 
+/* --- Phones of a slot ------------------------------------------------------------------------- */
+
+/* One per 24 PRB (the testbed's 106: 4), unless the scenario says how many. */
+static void test_phones_of_a_slot(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *prb, *most;
+        int phones;
+    } cases[] = {{"radio.n_prb=106", "radio.max_ues_per_slot=0", 4},
+                 {"radio.n_prb=273", "radio.max_ues_per_slot=0", 11},
+                 {"radio.n_prb=20", "radio.max_ues_per_slot=0", 1},
+                 {"radio.n_prb=20", "radio.max_ues_per_slot=3", 3}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *const sets[] = {cases[i].prb, cases[i].most};
+        struct scenario sc;
+        rows_load(base, sets, 2, &sc);
+        struct world w;
+        struct err e = {0};
+        struct run_options options = {.seed = 1};
+        assert_int_equal(world_make(&w, &sc, &options, &e), 0);
+        assert_int_equal(w.cell_common.max_ues_per_slot, cases[i].phones);
+        world_free(&w);
+        scenario_free(&sc);
+    }
+}
+
 /* --- Link adaptation -------------------------------------------------------------------------- */
 
 /* One phone that always has more to send, both ways. */
@@ -615,6 +642,7 @@ int test_cell(void)
         cmocka_unit_test(test_idle_cell_is_not_visited),
         cmocka_unit_test(test_idle_grants_keep_their_period),
         cmocka_unit_test(test_uplink_goes_by_its_own_cqi),
+        cmocka_unit_test(test_phones_of_a_slot),
         cmocka_unit_test(test_link_adaptation_by_cqi),
         cmocka_unit_test(test_link_adaptation_outer_loop),
         cmocka_unit_test(test_cqi_delay),
