@@ -11,6 +11,8 @@
 
 #include "tests/sim/rows.h"
 
+#include <math.h>
+
 #include "base/draw.h"
 #include "base/units.h"
 #include "models/nr_error.h"
@@ -500,6 +502,59 @@ static void test_uplink_goes_by_its_own_cqi(void **state)
     remove(down);
 }
 
+/* --- The servers, as policies see them ---------------------------------------------------------
+ */
+
+/* Mean time up of a group's completed requests, ms. */
+static double mean_up_ms(const struct rows *r, const char *group)
+{
+    double sum = 0.0;
+    int n = 0;
+    for (size_t i = 0; i < r->n_requests; i++)
+        if (strcmp(r->requests[i].ue_group, group) == 0 &&
+            r->requests[i].server_in_ns != RECORD_NO_INT) {
+            sum += (double)(r->requests[i].server_in_ns - r->requests[i].born_ns) / 1e6;
+            n++;
+        }
+    assert_true(n > 10);
+    return sum / n;
+}
+
+/* Two alike groups that ask for more than the uplink carries; behind one of them questions pile up
+ * at the server. What the radio sees of that is all that tells them apart. */
+static void test_radio_sees_the_servers_queue(void **state)
+{
+    (void)state;
+#define GROUP(id, server)                                                                          \
+    "{\"id\": \"" id "\", \"count\": 2, \"cell\": \"c\", \"server\": \"" server                    \
+    "\", \"traffic\": {"                                                                           \
+    "\"kind\": \"poisson\", \"rate_hz\": 8, \"overhead_bytes\": 100000, \"input_tokens\": "        \
+    "{\"dist\":"                                                                                   \
+    " \"constant\", \"value\": 10}, \"output_tokens\": {\"dist\": \"constant\", \"value\": 200}}}"
+    static const char queues[] =
+        "{\"name\": \"queues\", \"duration_s\": 6, \"radio\": {\"idle_grant_ms\": 0, \"policy\":"
+        "  {\"kind\": \"queue-aware\"}}, \"cells\": [{\"id\": \"c\"}], \"servers\": ["
+        "  {\"id\": \"busy\", \"gpu\": \"l4\", \"model\": \"llama-3.1-8b\", \"batching\":"
+        "   {\"kind\": \"fifo\"}}, {\"id\": \"idle\", \"gpu\": \"h100-sxm\", \"model\": "
+        "\"llama-3.2-1b\"}],"
+        " \"ues\": [" GROUP("waits", "busy") ", " GROUP("goes", "idle") "]}";
+    static const char *const weights[] = {"radio.policy.queue_weight=0",
+                                          "radio.policy.queue_weight=10"};
+    for (int i = 0; i < 2; i++) {
+        struct scenario sc;
+        rows_load(queues, &weights[i], 1, &sc);
+        struct rows rows;
+        rows_run(&sc, NULL, &rows);
+        double waits = mean_up_ms(&rows, "waits");
+        double goes = mean_up_ms(&rows, "goes");
+        print_message("%s: up in %.0f ms to the busy server, %.0f ms to the idle one\n", weights[i],
+                      waits, goes);
+        assert_true(i == 0 ? fabs(waits / goes - 1.0) < 0.3 : waits > 2.0 * goes);
+        rows_free(&rows);
+        scenario_free(&sc);
+    }
+}
+
 /* --- Phones of a slot ------------------------------------------------------------------------- */
 
 /* One per 24 PRB (the testbed's 106: 4), unless the scenario says how many. */
@@ -535,6 +590,7 @@ int test_cell(void)
         cmocka_unit_test(test_idle_cell_is_not_visited),
         cmocka_unit_test(test_idle_grants_keep_their_period),
         cmocka_unit_test(test_uplink_goes_by_its_own_cqi),
+        cmocka_unit_test(test_radio_sees_the_servers_queue),
         cmocka_unit_test(test_phones_of_a_slot),
     };
     return cmocka_run_group_tests_name("cell", tests, NULL, NULL);
