@@ -2,9 +2,9 @@
 # Runs the benchmarks that have been built, one after the other, compares the engine with SimPy, and
 # sets what came out beside the last recorded figures (bench/recorded.tsv).
 #     sh bench/run.sh [--record] [NAME...]     NAME: engine, radio, ...; --record keeps the new figures
-# Environment: BUILD (where the programs are). Runs in the root of the project.
+# Environment: BUILD (where the programs are), RECORDED (another file). Runs in the root of the project.
 set -u
-recorded=bench/recorded.tsv
+recorded=${RECORDED:-bench/recorded.tsv}
 record=
 [ "${1:-}" = --record ] && record=yes && shift
 BUILD=${BUILD:-build}
