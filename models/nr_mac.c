@@ -45,26 +45,51 @@ void nr_la_init(struct nr_la *la, const struct nr_la_config *config)
     la->bler = config->start_bler;
 }
 
-int nr_la_mcs(struct nr_la *la, const struct nr_la_config *config, int64_t frame, uint64_t first,
-              uint64_t second, int cap)
+/* Takes the window since the last look into the filtered BLER; first rounds in it, or -1 when none
+ * is due. */
+static int64_t look(struct nr_la *la, const struct nr_la_config *config, int64_t frame,
+                    uint64_t first, uint64_t second)
 {
-    int mcs = la->mcs < cap ? la->mcs : cap;
     if (frame - la->last_frame < config->update_frames)
-        return mcs;
+        return -1;
     int64_t blocks = (int64_t)(first - la->first0);
     int64_t retx = (int64_t)(second - la->second0);
     double window = blocks > 0 ? (double)retx / (double)blocks : la->bler;
     la->bler = config->filter * la->bler + (1.0 - config->filter) * window;
+    la->last_frame = frame;
+    la->first0 = first;
+    la->second0 = second;
+    return blocks;
+}
+
+int nr_la_mcs(struct nr_la *la, const struct nr_la_config *config, int64_t frame, uint64_t first,
+              uint64_t second, int cap)
+{
+    int mcs = la->mcs < cap ? la->mcs : cap;
+    int64_t blocks = look(la, config, frame, first, second);
+    if (blocks < 0)
+        return mcs;
     if (la->bler < config->lower && mcs < cap && blocks > config->min_blocks)
         mcs++;
     else if ((la->bler > config->upper && mcs > config->min_mcs_up) ||
              (blocks <= 3 && mcs > config->idle_mcs))
         mcs--;
     la->mcs = mcs;
-    la->last_frame = frame;
-    la->first0 = first;
-    la->second0 = second;
     return mcs;
+}
+
+void nr_la_set(struct nr_la *la, const struct nr_la_config *config, int64_t frame, uint64_t first,
+               uint64_t second, int mcs)
+{
+    (void)look(la, config, frame, first, second);
+    la->mcs = mcs;
+}
+
+void nr_la_heard(struct nr_la *la, const struct nr_la_config *config, bool failed)
+{
+    double up_db = config->step_db * config->target / (1.0 - config->target);
+    double offset_db = la->offset_db + (failed ? -config->step_db : up_db);
+    la->offset_db = fmin(fmax(offset_db, -NR_LA_OFFSET_MAX_DB), NR_LA_OFFSET_MAX_DB);
 }
 
 int64_t nr_bsr_report(int64_t bytes)

@@ -34,16 +34,31 @@ double nr_thr_at(const struct nr_thr *t, const struct nr_decay *d, int64_t now);
 /* Advances to `now` and remembers that `bytes` more were scheduled there. */
 void nr_thr_add(struct nr_thr *t, const struct nr_decay *d, int64_t now, int64_t bytes);
 
-/* --- Link adaptation by a BLER window --------------------------------------------------------
- * The testbed's rule (OpenAirInterface, get_mcs_from_bler): looked at when a block is to be
- * scheduled and at least `update_frames` frames have passed; bler = f bler + (1 - f) (second rounds
- * / first rounds). */
+/* --- Link adaptation -------------------------------------------------------------------------
+ *   bler-window  the testbed's rule (OpenAirInterface, get_mcs_from_bler): looked at when a block
+ *                is to be scheduled and at least `update_frames` frames have passed;
+ *                bler = f bler + (1 - f) (second rounds / first rounds)
+ *   cqi          the MCS of the CQI (nr_mcs_of_cqi); nothing is learnt
+ *   outer-loop   the highest MCS that needs no more than the SNR + an offset. The offset falls by
+ *                `step_db` when a first round fails and rises by step_db target / (1 - target) when
+ *                one does not, so that it rests where `target` of them fail (the jump algorithm of
+ *                Sampath, Kumar and Holtzman, "On setting reverse link target SIR in a CDMA
+ *                system", VTC 1997; for CQI: Pedersen et al., VTC fall 2007)
+ * The filtered BLER is kept by all three: records show it. */
+enum nr_la_rule { NR_LA_BLER_WINDOW, NR_LA_CQI, NR_LA_OUTER_LOOP };
+
+/* The offset stays within so many dB of 0. Assumed: beyond this not the channel is at fault, and a
+ * link at its highest MCS would raise it without end. */
+#define NR_LA_OFFSET_MAX_DB 10.0
+
 struct nr_la_config {
+    enum nr_la_rule rule;
     int start_mcs, min_mcs_up; /* min_mcs_up: MCS 6, below which an error does not push it */
     int idle_mcs;              /* MCS 9: an idle link falls back to it */
     double start_bler, lower, upper, filter;
     int update_frames;
     int min_blocks; /* more first rounds than this are "enough" */
+    double target, step_db;
 };
 
 struct nr_la {
@@ -51,14 +66,22 @@ struct nr_la {
     double bler;
     int64_t last_frame;
     uint64_t first0, second0; /* counters at the last update */
+    double offset_db;         /* outer-loop */
 };
 
 void nr_la_init(struct nr_la *la, const struct nr_la_config *config);
 
-/* The MCS for a block scheduled in `frame`, given the counts of first and second rounds so far and
- * a cap (from CQI or configuration). */
+/* bler-window: the MCS for a block scheduled in `frame`, given the counts of first and second
+ * rounds so far and a cap (from CQI or configuration). */
 int nr_la_mcs(struct nr_la *la, const struct nr_la_config *config, int64_t frame, uint64_t first,
               uint64_t second, int cap);
+
+/* The other two: takes an MCS that was chosen from outside, and keeps the filtered BLER. */
+void nr_la_set(struct nr_la *la, const struct nr_la_config *config, int64_t frame, uint64_t first,
+               uint64_t second, int mcs);
+
+/* How the first round of a block ended that had the MCS of this link. */
+void nr_la_heard(struct nr_la *la, const struct nr_la_config *config, bool failed);
 
 /* --- Buffer status report --------------------------------------------------------------------
  * Short BSR, 38.321 table 6.1.3.1-1: the bytes that the gNB believes when `bytes` are waiting.

@@ -121,9 +121,10 @@ int air_init(struct air *a, struct world *w, struct err *e)
     /* A window holds a slot at least. */
     if (a->window_ns > 0 && a->window_ns < a->frame->slot_ns)
         a->window_ns = a->frame->slot_ns;
-    /* CQI reports look back by up to their period. */
+    /* CQI reports look back by up to their period and delay. */
     a->windows = 4;
-    int64_t back_ns = w->cell_common.cqi_slots * a->frame->slot_ns;
+    int64_t back_ns =
+        (w->cell_common.cqi_slots + w->cell_common.cqi_delay_slots) * a->frame->slot_ns;
     while (a->window_ns > 0 && a->windows * a->window_ns < back_ns + 4 * a->window_ns)
         a->windows *= 2;
     int rc = init_cells(a, w, e);

@@ -114,9 +114,10 @@ int cell_common_init(struct cell_common *c, const struct scenario *sc, struct ar
                       (int)(special ? r->ul_special_dmrs_re : r->ul_dmrs_re),
                       2.0 * M_PI * r->ul_frequency_error_hz * symbol_s);
     }
-    cell_ul_cqi_init(c);
+    cell_la_init(c);
     nr_decay_init(&c->decay, r->pf_ewma);
-    c->la = (struct nr_la_config){.start_mcs = (int)r->start_mcs,
+    c->la = (struct nr_la_config){.rule = (enum nr_la_rule)r->link_adaptation,
+                                  .start_mcs = (int)r->start_mcs,
                                   .min_mcs_up = (int)r->la_min_mcs,
                                   .idle_mcs = 9,
                                   .start_bler = r->start_bler,
@@ -124,13 +125,18 @@ int cell_common_init(struct cell_common *c, const struct scenario *sc, struct ar
                                   .upper = r->la_upper,
                                   .filter = r->la_filter,
                                   .update_frames = (int)r->la_update_frames,
-                                  .min_blocks = (int)r->la_min_blocks};
+                                  .min_blocks = (int)r->la_min_blocks,
+                                  .target = r->la_target_bler,
+                                  .step_db = r->la_step_db};
     c->idle_grant_slots = r->idle_grant_ms > 0.0 ? slots_of_ms(&c->frame, r->idle_grant_ms) : 0;
     c->bsr_periodic_slots = slots_of_ms(&c->frame, r->bsr_periodic_ms);
     c->bsr_retx_slots = slots_of_ms(&c->frame, r->bsr_retx_ms);
     c->rlc_slots = slots_of_ms(&c->frame, r->rlc_status_ms);
     c->cqi_slots = slots_of_ms(&c->frame, r->cqi_period_ms);
-    c->max_ues_per_slot = (int32_t)r->max_ues_per_slot;
+    c->cqi_delay_slots = r->cqi_delay_ms > 0.0 ? slots_of_ms(&c->frame, r->cqi_delay_ms) : 0;
+    /* The testbed's rule (pf_ul, pf_dl): bandwidth / 24. */
+    int64_t most = r->max_ues_per_slot > 0 ? r->max_ues_per_slot : r->n_prb / 24;
+    c->max_ues_per_slot = (int32_t)(most > 1 ? most : 1);
     c->dl_min_prb = (int32_t)r->min_grant_prb_dl;
     c->tb_header_bytes = TB_HEADER_BYTES;
     int64_t headers =

@@ -45,6 +45,7 @@
 #define CELL_ROUNDS_MAX 8
 #define CELL_BLOCKS_MAX 64 /* UEs in one slot */
 #define CELL_CQI_MAX    15 /* 38.214 tables 5.2.2.1-2 to -4 */
+#define CELL_MCS_MAX    28 /* 38.214 tables 5.1.3.1-1 to -3 */
 #define CELL_PRB_WORDS  5  /* 275 PRB at most, 38.101-1 table 5.3.2-1 */
 
 struct scenario;
@@ -72,12 +73,14 @@ struct cell_common {
     struct nr_decay decay;
     struct nr_la_config la;
     int64_t idle_grant_slots; /* 0: off */
-    int64_t bsr_periodic_slots, bsr_retx_slots, rlc_slots, cqi_slots;
+    int64_t bsr_periodic_slots, bsr_retx_slots, rlc_slots, cqi_slots, cqi_delay_slots;
     int64_t ring; /* slots that an action may lie ahead; a power of two */
     int32_t dl_min_prb;
     int32_t max_ues_per_slot;
     double snr_step_db;                   /* of the SNR that is reported; 0: none */
-    int32_t ul_cqi_x10[CELL_CQI_MAX + 1]; /* least SNR of a CQI, tenths of a dB */
+    int32_t cqi_x10[2][CELL_CQI_MAX + 1]; /* least SNR of a CQI, tenths of a dB, by direction;
+                                             of CQI 0, out of range: that of 1 */
+    double need_db[2][CELL_MCS_MAX + 1];  /* SNR that an MCS needs (outer-loop), by direction */
     struct nr_phase ul_phase[4];          /* by kind of symbols; unused without a frequency error */
     struct channel_trace traces[2];       /* snr-trace, by direction */
     int32_t tb_header_bytes;              /* MAC and RLC headers in a transport block */
@@ -96,6 +99,7 @@ struct harq {
     int16_t tbs_prb;     /* PRB that the block is sized for (oai-willm: not always n_prb) */
     int16_t overlap_prb; /* PRB that another transmission of this slot covers too */
     bool has_bsr, failed;
+    bool by_la; /* its MCS is link adaptation's, not that of an idle grant */
     int32_t tb_bytes;
     int32_t payload;  /* stream bytes carried */
     int32_t padding;  /* neither payload nor header */
@@ -286,7 +290,6 @@ uint32_t stream_request(const struct cell *cell, const struct stream *s, int64_t
 void stream_free(struct stream *s);
 
 /* cell_ul.c */
-void cell_ul_cqi_init(struct cell_common *k);
 void cell_ul_schedule(struct cell *cell, int64_t ul_slot);
 void cell_ul_arrival(struct cell *cell, struct ue_radio *u);
 void cell_ul_send(struct cell *cell, struct ue_radio *u, uint8_t process);
@@ -302,7 +305,19 @@ void cell_dl_schedule(struct cell *cell);
 void cell_dl_end(struct cell *cell, struct ue_radio *u, uint8_t process);
 void cell_dl_ack(struct cell *cell, struct ue_radio *u, uint8_t process);
 void cell_dl_mark(struct cell *cell, struct ue_radio *u);
+
+/* cell_la.c */
+void cell_la_init(struct cell_common *k);
+/* CQI of the last report that has arrived by `slot`. */
 int cell_dl_cqi(struct cell *cell, struct ue_radio *u, int64_t slot);
+/* What the UE would report if it measured what the gNB has measured on its last PUSCH; 0 (out of
+ * range) before the first. */
+int cell_ul_cqi(const struct cell *cell, const struct ue_radio *u);
+/* Link adaptation's choice for a block that is scheduled now, given the direction's CQI. */
+int cell_mcs(struct cell *cell, struct ue_radio *u, enum radio_direction d, int cqi);
+/* The gNB knows how a round of a block ended, which h->round counts already. */
+void cell_la_heard(const struct cell *cell, struct ue_direction *ud, const struct harq *h,
+                   bool failed);
 
 /* cell.c */
 /* Asks for an action at the beginning of a later slot, fewer than common->ring ahead. */

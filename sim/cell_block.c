@@ -13,7 +13,7 @@
 
 /* Parts that a block with interfered PRB is looked at in. */
 #define CELL_SUBBANDS 16
-/* Above code rate 0.95 a UE need not decode (38.214 5.1.3). */
+/* Above code rate 0.95 a UE need not decode (38.214 5.1.3), and here nobody does. */
 #define MAX_RATE_X10240 9728
 /* Modulation whose mutual information stands for a whole carrier. Assumed: 16QAM, the middle one.
  */
@@ -122,6 +122,19 @@ static double ul_detected_db(const struct cell_common *k, const struct harq *h, 
     return snr - nr_receiver_loss_db((enum nr_receiver)k->config->ul_receiver, qm);
 }
 
+/* Two power-controlled UEs on the same PRB: each is the other's interference at its own received
+ * power. The block sees clean and interfered PRB side by side. */
+static double overlapped_db(const struct cell_common *k, const struct harq *h,
+                            enum radio_direction d, double snr)
+{
+    double sinr[CELL_SUBBANDS];
+    double ratio = ratio_of_db(snr);
+    double hit = db_of_ratio(ratio / (1.0 + ratio));
+    for (int i = 0; i < CELL_SUBBANDS; i++)
+        sinr[i] = i * h->n_prb < h->overlap_prb * CELL_SUBBANDS ? hit : snr;
+    return nr_effective_snr_db(k->grid[d].qm[h->mcs], sinr, CELL_SUBBANDS);
+}
+
 bool cell_transmission_fails(struct cell *cell, struct ue_radio *u, enum radio_direction d,
                              struct harq *h, int64_t slot)
 {
@@ -134,7 +147,11 @@ bool cell_transmission_fails(struct cell *cell, struct ue_radio *u, enum radio_d
         if (disturbed(cell, slot))
             snr -= DISTURBANCE_DB;
     }
+    if (h->overlap_prb > 0)
+        snr = overlapped_db(k, h, d, snr);
     ud->rounds[h->round < CELL_ROUNDS_MAX ? h->round : CELL_ROUNDS_MAX - 1]++;
+    /* A block sized for other PRB than it is sent on has another code rate. */
+    int rate = k->grid[d].r_x10240[h->mcs] * h->tbs_prb / h->n_prb;
     double effective = snr;
     if (h->round == 0) {
         h->u = draw_uniform(cell->stage.world->seed, DRAW_BLOCK_ERROR, u->ue,
@@ -144,28 +161,18 @@ bool cell_transmission_fails(struct cell *cell, struct ue_radio *u, enum radio_d
         if (h->round == 1)
             h->snr_sum = ratio_of_db(h->first_snr);
         h->snr_sum += ratio_of_db(snr);
-        effective = db_of_ratio(h->snr_sum / (h->round + 1)) +
-                    nr_harq_gain_db((enum nr_combining)k->config->combining, k->grid[d].qm[h->mcs],
-                                    k->grid[d].r_x10240[h->mcs], h->round + 1);
+        effective = db_of_ratio(h->snr_sum / (h->round + 1));
+        if (rate <= MAX_RATE_X10240)
+            effective += nr_harq_gain_db((enum nr_combining)k->config->combining,
+                                         k->grid[d].qm[h->mcs], rate, h->round + 1);
+        else if (k->config->combining == NR_COMBINING_IR)
+            rate /= h->round + 1; /* each round brings bits that no other brought */
     }
-    if (h->overlap_prb > 0) {
-        /* Two power-controlled UEs on the same PRB: each is the other's interference at its own
-         * received power. The block sees clean and interfered PRB side by side. */
-        double sinr[CELL_SUBBANDS];
-        double ratio = ratio_of_db(effective);
-        double hit = db_of_ratio(ratio / (1.0 + ratio));
-        for (int i = 0; i < CELL_SUBBANDS; i++)
-            sinr[i] = i * h->n_prb < h->overlap_prb * CELL_SUBBANDS ? hit : effective;
-        effective = nr_effective_snr_db(k->grid[d].qm[h->mcs], sinr, CELL_SUBBANDS);
-    }
-    /* A block sized for other PRB than it is sent on has another code rate. */
-    int rate = k->grid[d].r_x10240[h->mcs] * h->tbs_prb / h->n_prb;
-    struct nr_error_curve curve =
-        nr_error_curve((enum nr_decoder)k->config->decoder, k->grid[d].qm[h->mcs],
-                       rate < MAX_RATE_X10240 ? rate : MAX_RATE_X10240, 8 * h->tb_bytes);
+    struct nr_error_curve curve = nr_error_curve((enum nr_decoder)k->config->decoder,
+                                                 k->grid[d].qm[h->mcs], rate, 8 * h->tb_bytes);
     /* The same u in every round: a block that failed once is one of the unlucky ones, so that the
      * share of blocks failing after n rounds is the BLER at the SNR of n rounds. */
-    bool fails = h->u < nr_error_bler(curve, effective);
+    bool fails = rate > MAX_RATE_X10240 || h->u < nr_error_bler(curve, effective);
     if (fails) {
         cell->totals[d][0].errors++;
         if (h->slice >= 0)
@@ -378,6 +385,7 @@ struct harq *cell_new_block(struct cell *cell, struct cell_plan *plan, enum radi
                        .mcs = (uint8_t)v->mcs,
                        .n_prb = (int16_t)grant->n_prb,
                        .tbs_prb = (int16_t)grant->tbs_prb,
+                       .by_la = v->mcs == ud->la.mcs,
                        .request = POOL_NONE,
                        .slice = v->fruit >= 0 ? v->fruit : v->branch,
                        .tb_bytes =

@@ -12,20 +12,6 @@ void cell_dl_mark(struct cell *cell, struct ue_radio *u)
     cell_mark(cell, RADIO_DL, u, stream_waiting(&d->stream) > 0 || d->retx_mask != 0);
 }
 
-int cell_dl_cqi(struct cell *cell, struct ue_radio *u, int64_t slot)
-{
-    int64_t report = slot / cell->common->cqi_slots;
-    if (report != u->cqi_report) {
-        int64_t measured = report * cell->common->cqi_slots;
-        double snr = cell_wideband_snr_db(cell, u, measured);
-        const struct scenario_radio *c = cell->common->config;
-        u->cqi = nr_cqi_of_snr((enum nr_decoder)c->decoder, (int)c->mcs_table_dl, snr,
-                               cell->common->grid[RADIO_DL].n_prb);
-        u->cqi_report = report;
-    }
-    return u->cqi;
-}
-
 /* Sends a process now: it ends with the slot, and is acknowledged later. */
 static void transmit(struct cell *cell, struct ue_radio *u, uint8_t process)
 {
@@ -61,6 +47,7 @@ void cell_dl_ack(struct cell *cell, struct ue_radio *u, uint8_t process)
 {
     struct ue_direction *d = &u->d[RADIO_DL];
     struct harq *h = &d->harq[process];
+    cell_la_heard(cell, d, h, h->failed);
     if (h->failed && h->round < cell->common->config->harq_rounds) {
         h->state = HARQ_WAIT_RETX;
         d->retx_mask = (uint16_t)(d->retx_mask | 1u << process);
@@ -79,12 +66,9 @@ static void fill_view(struct cell *cell, struct ue_radio *u, struct radio_ue_vie
     const struct cell_common *k = cell->common;
     const struct nr_grid *g = &k->grid[RADIO_DL];
     struct ue_direction *d = &u->d[RADIO_DL];
-    int table = (int)k->config->mcs_table_dl;
     cell_view_ue(cell, u, RADIO_DL, v);
     v->cqi = cell_dl_cqi(cell, u, cell->slot);
-    int cap = nr_mcs_of_cqi(table, table, v->cqi);
-    v->mcs = nr_la_mcs(&d->la, &k->la, cell->slot / k->frame.slots_per_frame, d->rounds[0],
-                       d->rounds[1], cap < g->mcs_max ? cap : g->mcs_max);
+    v->mcs = cell_mcs(cell, u, RADIO_DL, v->cqi);
     v->backlog_bytes = stream_waiting(&d->stream);
     v->thr = nr_thr_at(&d->thr, &k->decay, nr_frame_dl_index(&k->frame, cell->slot));
     v->pf_bytes = g->pf_bytes[v->mcs];

@@ -5,41 +5,12 @@
  * sched_bytes, when it has seen a scheduling request, and when an idle grant is due, as the
  * testbed's does. */
 #include "base/units.h"
-#include "models/nr_error.h"
 #include "sim/cell.h"
 #include "sim/scenario.h"
 #include "sim/world.h"
 
 /* A short BSR with its subheader, 38.321 6.1.3.1. */
 #define BSR_BYTES 2
-
-/* --- The uplink's CQI ------------------------------------------------------------------------- */
-
-void cell_ul_cqi_init(struct cell_common *k)
-{
-    const struct scenario_radio *c = k->config;
-    enum { LOWEST = -300, HIGHEST = 600 }; /* tenths of a dB; beyond them every table ends */
-    for (int cqi = 1; cqi <= CELL_CQI_MAX; cqi++) {
-        int below = LOWEST, enough = HIGHEST;
-        while (enough - below > 1) {
-            int middle = (below + enough) / 2;
-            bool good = nr_cqi_of_snr((enum nr_decoder)c->decoder, (int)c->mcs_table_ul,
-                                      middle / 10.0, k->grid[RADIO_UL].n_prb) >= cqi;
-            *(good ? &enough : &below) = middle;
-        }
-        k->ul_cqi_x10[cqi] = enough;
-    }
-}
-
-/* What the UE would report if it measured what the gNB has measured on its last PUSCH; 0 (out of
- * range) before the first. */
-static int ul_cqi(const struct cell_common *k, const struct ue_direction *d)
-{
-    int cqi = d->rounds[0] > 0 ? CELL_CQI_MAX : 0;
-    while (cqi > 0 && d->last_snr_x10 < k->ul_cqi_x10[cqi])
-        cqi--;
-    return cqi;
-}
 
 /* --- Who is wanted ---------------------------------------------------------------------------- */
 
@@ -223,6 +194,7 @@ void cell_ul_end(struct cell *cell, struct ue_radio *u, uint8_t process)
     struct harq *h = &d->harq[process];
     bool failed = cell_transmission_fails(cell, u, RADIO_UL, h, cell->slot - 1);
     h->round++;
+    cell_la_heard(cell, d, h, failed);
     if (failed && h->round < cell->common->config->harq_rounds) {
         h->state = HARQ_WAIT_RETX;
         d->retx_mask = (uint16_t)(d->retx_mask | 1u << process);
@@ -269,9 +241,8 @@ static void fill_view(struct cell *cell, struct ue_radio *u, struct radio_ue_vie
     const struct nr_grid *g = &k->grid[RADIO_UL];
     struct ue_direction *d = &u->d[RADIO_UL];
     cell_view_ue(cell, u, RADIO_UL, v);
-    v->cqi = ul_cqi(k, d);
-    v->mcs = nr_la_mcs(&d->la, &k->la, cell->slot / k->frame.slots_per_frame, d->rounds[0],
-                       d->rounds[1], g->mcs_max);
+    v->cqi = cell_ul_cqi(cell, u);
+    v->mcs = cell_mcs(cell, u, RADIO_UL, v->cqi);
     v->backlog_bytes = u->estimate > u->sched_bytes ? u->estimate - u->sched_bytes : 0;
     v->idle_grant = v->backlog_bytes == 0;
     /* Testbed: the smallest grant, at MCS min(9, current). */

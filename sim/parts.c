@@ -457,6 +457,8 @@ static int run_windows(struct parts *p, int threads, int64_t until_ns, int64_t d
         if (rc == 0)
             rc = watch(watch_self);
     }
+    for (int i = 0; i < p->n && rc == 0 && in_flight(p); i++)
+        engine_pass(p->part[i].world->engine, drain_ns);
     return rc;
 }
 

@@ -62,6 +62,9 @@ static int drain(struct world *w, const struct run_options *o, struct err *e)
         if (++n % RUN_BURST == 0 && o->stop != NULL && *o->stop != 0)
             return ERR_INTERRUPTED;
     }
+    /* With requests left the run lasts to the end of the drain time, whatever comes last in it. */
+    if (w->live_head != POOL_NONE)
+        engine_pass(w->engine, until);
     return 0;
 }
 

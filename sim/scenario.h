@@ -83,12 +83,14 @@ struct scenario_radio {
     int64_t min_grant_prb, min_grant_mcs, max_ues_per_slot, pdcch_dcis;
     int64_t srs_period_slots, srs_offset_slots;
     int64_t pucch_prb, prach_prb, prach_period_frames, prach_frame, prach_subframe;
-    double bsr_periodic_ms, bsr_retx_ms, cqi_period_ms;
+    double bsr_periodic_ms, bsr_retx_ms, cqi_period_ms, cqi_delay_ms;
     int64_t min_grant_prb_dl;
     int64_t harq_processes, harq_rounds;
     double rlc_status_ms;
+    int link_adaptation; /* enum nr_la_rule */
     int64_t start_mcs, la_update_frames, la_min_blocks, la_min_mcs;
     double start_bler, la_lower, la_upper, la_filter;
+    double la_target_bler, la_step_db;
     double pf_ewma;
     double ul_power_headroom_db, ul_frequency_error_hz;
     int ul_evm, ul_power_step, ul_receiver; /* 1, 1: at the limit; enum nr_receiver */

@@ -198,8 +198,24 @@ static const struct json_field line_fields[] = {
     FIELD(scenario_line, area, JSON_OPTIONAL, .spec = &area_spec,
           .doc = "Sides that reflect the way. Left out: none."),
     F_END};
+
+static int line_check(const void *object, const char *file, const char *place, struct err *e)
+{
+    const struct scenario_line *l = object;
+    const struct mobility_area *a = l->area;
+    if (a != NULL && (l->x_m < a->x_min_m || l->x_m > a->x_max_m)) {
+        return FAIL_KEY("x_m", "%g is not within the area's sides, %g to %g", l->x_m, a->x_min_m,
+                        a->x_max_m);
+    }
+    if (a != NULL && (l->y_m < a->y_min_m || l->y_m > a->y_max_m)) {
+        return FAIL_KEY("y_m", "%g is not within the area's sides, %g to %g", l->y_m, a->y_min_m,
+                        a->y_max_m);
+    }
+    return 0;
+}
+
 static const struct json_spec line_spec =
-    SPEC("mobility_line", scenario_line, line_fields, NULL, "Phones that go straight on.");
+    SPEC("mobility_line", scenario_line, line_fields, line_check, "Phones that go straight on.");
 
 static const struct json_field waypoint_fields[] = {
     FIELD(scenario_waypoint, area, JSON_OBJECT, .spec = &area_spec, .def = NULL,

@@ -14,6 +14,8 @@ static const char *const power_step_words[] = {"exact", "limit", NULL};
 /* In the order of enum nr_receiver. */
 static const char *const receiver_words[] = {"ideal", "oai", NULL};
 static const char *const combining_words[] = {"ir", "chase", NULL};
+/* In the order of enum nr_la_rule. */
+static const char *const la_words[] = {"bler-window", "cqi", "outer-loop", NULL};
 /* In the order of enum radio_mode. */
 static const char *const mode_words[] = {"embedded", "separated", NULL};
 
@@ -78,14 +80,13 @@ static const struct json_field radio_fields[] = {
         "makes three idle grants a frame, one of them in a special slot, instead of two."),
     F_INT(scenario_radio, min_grant_prb, 1, 275, "10",
           "Fewest PRB of an uplink grant. Testbed: 10."),
-    F_INT(scenario_radio, min_grant_mcs, 0, 28, "9",
-          "Highest MCS of an idle grant, and the MCS that an idle link falls back to. Testbed: "
-          "9."),
-    F_INT(scenario_radio, max_ues_per_slot, 1, 64, "4",
-          "Most phones that one slot serves, per direction. Testbed: 4 (one per 24 PRB)."),
+    F_INT(scenario_radio, min_grant_mcs, 0, 28, "9", "Highest MCS of an idle grant. Testbed: 9."),
+    F_INT(scenario_radio, max_ues_per_slot, 0, 64, "0",
+          "Most phones that one slot serves, per direction; 0: one per 24 PRB, one at least. "
+          "Testbed: that, 4."),
     F_INT(scenario_radio, pdcch_dcis, 0, 64, "0",
-          "Most DCIs that the PDCCH of one slot holds, both directions together; 0: as many as "
-          "max_ues_per_slot allows. Assumed: control capacity is not what limits the testbed."),
+          "Most DCIs that the PDCCH of one slot holds, both directions together; 0: no limit but "
+          "max_ues_per_slot. Assumed: control capacity is not what limits the testbed."),
     F_INT(scenario_radio, srs_period_slots, 0, 2560, "0",
           "A sounding reference signal takes one PUSCH symbol of every such slot, 0: off. The "
           "testbed has do_SRS 1; its period is not recorded."),
@@ -115,6 +116,10 @@ static const struct json_field radio_fields[] = {
     F_POS(scenario_radio, cqi_period_ms, 0, 640, "80",
           "Period of the phone's CQI reports in ms (38.214 clause 5.2.1.4). Assumed: 160 slots of "
           "30 kHz, a period that the standard allows; the testbed's is not recorded."),
+    F_NUM(scenario_radio, cqi_delay_ms, 0, 640, "0",
+          "From the measurement of a CQI report to the first block that it counts for, in ms. "
+          "Assumed: 0, no age but that of the period; 38.214 clause 5.2.2.5 has 4 or 5 ms before a "
+          "periodic report."),
     F_INT(scenario_radio, min_grant_prb_dl, 1, 275, "5",
           "Fewest PRB of a downlink grant. Testbed: 5."),
     F_INT(scenario_radio, harq_processes, 1, 16, "16",
@@ -125,6 +130,12 @@ static const struct json_field radio_fields[] = {
           "From the loss of a block after its last round to the moment when the sender knows, in "
           "ms. Testbed: 15 (t-Reassembly and t-StatusProhibit of OpenAirInterface's data bearers, "
           "38.322 clause 5.3.4)."),
+    F_WORD(scenario_radio, link_adaptation, la_words, "\"bler-window\"",
+           "What chooses the MCS: bler-window (the filtered BLER of la_update_frames moves it by "
+           "one, the last CQI caps the downlink's), cqi (that of the last CQI, in the uplink of "
+           "the last block's SNR) or outer-loop (the highest that needs no more than that SNR and "
+           "an offset, which each first round moves towards la_target_bler). The other la_ keys "
+           "belong to bler-window. Testbed: bler-window."),
     F_INT(scenario_radio, start_mcs, 0, 28, "9", "MCS of a new link. Testbed: 9."),
     F_INT(scenario_radio, la_update_frames, 1, 10000, "10",
           "Frames of 10 ms between two steps of link adaptation. Testbed: 10."),
@@ -140,6 +151,13 @@ static const struct json_field radio_fields[] = {
           "MCS falls by one while the filtered BLER is above. Testbed: 0.15."),
     F_NUM(scenario_radio, la_filter, 0, 1, "0.9",
           "Weight of the old value in the filtered BLER. Testbed: 0.9."),
+    FIELD(scenario_radio, la_target_bler, JSON_NUM, .min = 0.001, .max = 0.9, .def = "0.1",
+          .doc =
+              "outer-loop: part of the first rounds that is to fail. 38.214 clause 5.2.2.1: 0.1."),
+    F_POS(scenario_radio, la_step_db, 0, 10, "0.5",
+          "outer-loop: dB that a failed first round takes from the offset; one that does not fail "
+          "gives target/(1 - target) of it back. Assumed: 0.5, half of the usual distance of two "
+          "MCS."),
     F_POS(scenario_radio, pf_ewma, 0, 1, "0.0005",
           "Weight of the last slot's bytes in the throughput average (UL_THR, DL_THR). Testbed: "
           "0.0005."),

@@ -205,7 +205,8 @@ static int mcs_of(const struct slice_control *c, const struct slice_side *s,
 {
     const struct nr_grid *g = grid_of(c, s);
     int mcs = u->d[s->direction].la.mcs;
-    if (s->direction == RADIO_DL && u->cqi_report >= 0) {
+    bool capped = c->world->cell_common.la.rule == NR_LA_BLER_WINDOW;
+    if (capped && s->direction == RADIO_DL && u->cqi_report >= 0) {
         int table = (int)c->world->cell_common.config->mcs_table_dl;
         int cap = nr_mcs_of_cqi(table, table, u->cqi);
         mcs = mcs < cap ? mcs : cap;
@@ -368,12 +369,17 @@ static double prb_of_period(const struct slice_control *c, enum radio_direction 
     const struct cell_common *k = &c->world->cell_common;
     const struct nr_grid *g = &k->grid[d];
     const uint8_t *symbols = d == RADIO_DL ? k->frame.dl_symbols : k->frame.ul_symbols;
-    double dmrs = (double)(d == RADIO_DL ? k->config->dl_dmrs_re : k->config->ul_dmrs_re);
+    const struct scenario_radio *r = k->config;
+    double dmrs = (double)(d == RADIO_DL ? r->dl_dmrs_re : r->ul_dmrs_re);
     double full = 12.0 * g->symbols[full_kind(g)] - dmrs;
+    bool special = d == RADIO_UL && r->ul_special_symbols < r->ul_symbols;
     double slots = 0.0;
-    for (int i = 0; i < k->frame.period; i++)
+    for (int i = 0; i < k->frame.period; i++) {
+        double own =
+            special && symbols[i] <= r->ul_special_symbols ? (double)r->ul_special_dmrs_re : dmrs;
         if (symbols[i] > 0)
-            slots += fmax(12.0 * symbols[i] - dmrs, 0.0) / full;
+            slots += fmax(12.0 * symbols[i] - own, 0.0) / full;
+    }
     double pattern_ns = (double)(k->frame.slot_ns * k->frame.period);
     return slots * g->n_prb * (double)c->period_ns / pattern_ns;
 }

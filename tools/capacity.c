@@ -283,7 +283,45 @@ static double excess(const struct slo *slo, const struct slo_result *r)
         return -1;
     }
     double by = slo->at_most ? r->bound - slo->limit : slo->limit - r->bound;
-    return isnan(by) ? INFINITY : by / (slo->limit > 0 ? slo->limit : 1);
+    /* A replication without the number: its bound, over the others, may be within the limit. */
+    return isnan(by) || by <= 0 ? INFINITY : by / (slo->limit > 0 ? slo->limit : 1);
+}
+
+enum {
+    UP = 1 << STAGE_UPLINK,
+    WAIT = 1 << STAGE_QUEUE,
+    WORK = 1 << STAGE_COMPUTE,
+    DOWN = 1 << STAGE_DOWNLINK
+};
+
+/* The stages that a metric has time of: an objective about the uplink is not broken by the GPU. */
+static int stages_of(int metric)
+{
+    static const struct {
+        const char *word; /* of the metric up to its dot */
+        int stages;
+    } known[] = {{"uplink", UP},
+                 {"ul", UP},
+                 {"share.uplink", UP},
+                 {"downlink", DOWN},
+                 {"dl", DOWN},
+                 {"share.downlink", DOWN},
+                 {"queue", WAIT},
+                 {"tpot", WORK},
+                 {"inference", WAIT | WORK},
+                 {"gpu", WORK},
+                 {"ttft", WAIT | WORK},
+                 {"share.inference", WAIT | WORK},
+                 {"transport", UP | DOWN}};
+    struct metric_name name = metric_name(metric);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        size_t n = strlen(known[i].word);
+        if (strncmp(name.word, known[i].word, n) == 0 &&
+            (name.word[n] == '.' || name.word[n] == '\0')) {
+            return known[i].stages;
+        }
+    }
+    return UP | WAIT | WORK | DOWN;
 }
 
 /* What gives way first, from the lightest value to the least that fails. */
@@ -300,7 +338,11 @@ static void find_cause(const struct capacity *c, struct capacity_config *config)
         }
     }
     double largest = -INFINITY;
+    int stages = stages_of(c->slos[config->first_slo].metric);
     for (int s = 0; s < STAGES; s++) {
+        if ((stages >> s & 1) == 0) {
+            continue;
+        }
         /* When already the lightest fails there is no growth: then the longest stage. */
         double grown = fails->stage_ms[s] - (fails == light ? 0 : light->stage_ms[s]);
         if (grown > largest) {

@@ -41,8 +41,9 @@ static const char *const words_dir[] = {"dl", "ul", NULL};
 
 #define AT(member) offsetof(struct phy_call, member)
 static const struct option_row rows[] = {
-    {"csv", TBS | BLER, FLAG, AT(csv), 0, 0, NULL,
-     "read rows on standard input, print them with the result column added"},
+    {"csv", TBS | MCS | BLER, FLAG, AT(csv), 0, 0, NULL,
+     "read rows on standard input, print them with the result column added; mcs: print the table "
+     "as CSV"},
     {"table", ALL, INT, AT(table), 1, 3, NULL,
      "MCS table of 38.214: 1 64QAM, 2 256QAM, 3 low spectral efficiency (1)"},
     {"mcs", ALL, INT, AT(mcs), 0, 28, NULL, "MCS index"},
@@ -61,7 +62,8 @@ static const struct option_row rows[] = {
     {"tbs", BLER, INT, AT(tbs_bits), 24, 5e6, NULL, "transport block in bits, instead of --prb"},
     {"snr", MCS | BLER, NUM, AT(snr_db), -60, 100, NULL,
      "Es/N0 per resource element in dB; with mcs: pick CQI and MCS for it"},
-    {"cqi-table", MCS, INT, AT(cqi_table), 1, 3, NULL, "CQI table for --snr (that of --table)"},
+    {"cqi-table", MCS, INT, AT(cqi_table), 1, 3, NULL,
+     "CQI table for --snr (that of --table); without --snr: print this CQI table"},
     {"n-tx", BLER | HARQ, INT, AT(n_tx), 1, 64, NULL,
      "HARQ transmissions (bler: 1; harq: up to, 4)"},
     {"combining", BLER | HARQ, WORD, AT(combining), 0, 0, words_combining, "ir or chase (ir)"},
@@ -254,18 +256,48 @@ static double snr_at_tenth(const struct phy_call *call, struct nr_mcs mcs, int32
         nr_error_curve((enum nr_decoder)call->decoder, mcs.qm, mcs.r_x10240, tbs_bits), 0.1);
 }
 
+static void print_cqi_table(const struct phy_call *call)
+{
+    if (call->json) {
+        printf("{\"cqi_table\": %d, \"cqi\": [", call->cqi_table);
+    } else {
+        printf(call->csv ? "table,cqi,Qm,R_x1024,SE\n" : "CQI table %d\ncqi qm   R x 1024     SE\n",
+               call->cqi_table);
+    }
+    for (int i = 0; i <= 15; i++) {
+        struct nr_mcs cqi = nr_cqi(call->cqi_table, i);
+        double se = cqi.qm * cqi.r_x10240 / 10240.0;
+        if (call->json) {
+            printf("%s{\"cqi\": %d, \"qm\": %d, \"r_x1024\": %.1f, \"se\": %.4f}",
+                   i > 0 ? ", " : "", i, cqi.qm, cqi.r_x10240 / 10.0, se);
+        } else if (call->csv) {
+            printf("%d,%d,%d,%.1f,%.4f\n", call->cqi_table, i, cqi.qm, cqi.r_x10240 / 10.0, se);
+        } else {
+            printf("%3d %2d %10.1f %6.4f\n", i, cqi.qm, cqi.r_x10240 / 10.0, se);
+        }
+    }
+    printf("%s", call->json ? "]}\n" : "");
+}
+
 static int run_mcs(const char *verb, struct phy_call *call)
 {
     int cqi_table = given(call, "cqi-table") ? call->cqi_table : call->table;
+    if (call->csv && call->json) {
+        return call_wrong(verb, "--csv and --json are two ways to print; write one");
+    }
     if (given(call, "snr")) {
-        if (given(call, "mcs")) {
-            return call_wrong(verb, "--snr picks the MCS; leave --mcs out");
+        if (given(call, "mcs") || call->csv) {
+            return call_wrong(verb, "--snr picks one MCS; leave --mcs and --csv out");
         }
         int cqi = nr_cqi_of_snr((enum nr_decoder)call->decoder, cqi_table, call->snr_db, call->prb);
         int mcs = nr_mcs_of_cqi(call->table, cqi_table, cqi);
         printf(call->json ? "{\"cqi\": %d, \"mcs\": %d, \"cqi_table\": %d, \"table\": %d}\n"
                           : "CQI %d, MCS %d (CQI table %d, MCS table %d)\n",
                cqi, mcs, cqi_table, call->table);
+        return 0;
+    }
+    if (given(call, "cqi-table")) {
+        print_cqi_table(call);
         return 0;
     }
     int first = 0;
@@ -281,6 +313,8 @@ static int run_mcs(const char *verb, struct phy_call *call)
     if (call->json) {
         printf("{\"table\": %d, \"n_prb\": %d, \"decoder\": \"%s\", \"mcs\": [", call->table,
                call->prb, words_decoder[call->decoder]);
+    } else if (call->csv) {
+        printf("table,index,Qm,R_x1024,SE,tbs_bits,snr10_db\n");
     } else {
         printf("table %d, %d PRB, %d symbols, %d DMRS RE/PRB, decoder %s\n"
                "mcs qm   R x 1024     SE  tbs_bits  snr10_db\n",
@@ -300,6 +334,9 @@ static int run_mcs(const char *verb, struct phy_call *call)
                    "\"tbs_bits\": %d, \"snr10_db\": %.3f}",
                    i > first ? ", " : "", i, mcs.qm, mcs.r_x10240 / 10.0, se, bits,
                    snr_at_tenth(call, mcs, bits));
+        } else if (call->csv) {
+            printf("%d,%d,%d,%.1f,%.4f,%d,%.3f\n", call->table, i, mcs.qm, mcs.r_x10240 / 10.0, se,
+                   bits, snr_at_tenth(call, mcs, bits));
         } else {
             printf("%3d %2d %10.1f %6.4f %9d %9.2f\n", i, mcs.qm, mcs.r_x10240 / 10.0, se, bits,
                    snr_at_tenth(call, mcs, bits));

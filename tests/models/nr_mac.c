@@ -195,6 +195,46 @@ static void test_la_cap(void **state)
     assert_int_equal(nr_la_mcs(&la, &testbed, 40, 400, 0, 7), 6); /* down from the cap */
 }
 
+/* An MCS from outside: the filtered BLER goes on as under the testbed's rule. */
+static void test_la_set(void **state)
+{
+    (void)state;
+    struct nr_la la;
+    struct nr_la ruled;
+    nr_la_init(&la, &testbed);
+    nr_la_init(&ruled, &testbed);
+    for (int look = 1; look <= 30; look++) {
+        uint64_t first = (uint64_t)(20 * look);
+        nr_la_set(&la, &testbed, 5 * look, first, first / 4, look % 7);
+        (void)nr_la_mcs(&ruled, &testbed, 5 * look, first, first / 4, 28);
+        assert_int_equal(la.mcs, look % 7);
+        assert_true(la.bler == ruled.bler);
+    }
+    assert_true(la.bler > 0.2);
+}
+
+/* Target 10 %, step 0.5 dB: nine that do not fail give back what one that does takes. */
+static void test_la_outer_loop(void **state)
+{
+    (void)state;
+    struct nr_la_config config = testbed;
+    config.target = 0.1;
+    config.step_db = 0.5;
+    struct nr_la la;
+    nr_la_init(&la, &config);
+    nr_la_heard(&la, &config, true);
+    near(la.offset_db, -0.5, 1e-12);
+    for (int i = 0; i < 9; i++)
+        nr_la_heard(&la, &config, false);
+    assert_true(fabs(la.offset_db) < 1e-12);
+    for (int i = 0; i < 1000; i++)
+        nr_la_heard(&la, &config, false);
+    assert_true(la.offset_db == NR_LA_OFFSET_MAX_DB);
+    for (int i = 0; i < 1000; i++)
+        nr_la_heard(&la, &config, true);
+    assert_true(la.offset_db == -NR_LA_OFFSET_MAX_DB);
+}
+
 /* --- Buffer status ---------------------------------------------------------------------------- */
 
 /* 38.321 table 6.1.3.1-1: index k stands for at most level[k] bytes. */
@@ -352,6 +392,8 @@ int test_nr_mac(void)
         cmocka_unit_test(test_la_drifts_up_on_idle_grants),
         cmocka_unit_test(test_la_falls_back_when_idle),
         cmocka_unit_test(test_la_cap),
+        cmocka_unit_test(test_la_set),
+        cmocka_unit_test(test_la_outer_loop),
         cmocka_unit_test(test_bsr_levels),
         cmocka_unit_test(test_grid_is_the_standard),
         cmocka_unit_test(test_grid_special_slot_has_its_own_dmrs),

@@ -300,6 +300,14 @@ static void test_algorithm_1(void **state)
     v.n_ues = 2;
     EXPECT(tbf, NULL, &v, 70, 30);
     EXPECT(tbf, printed, &v, 90, 10); /* only cut by the carrier, highest gamma first */
+    /* The same with room beside UE 0: R of UE 1 is the 30 of line 8, in fruit 2, whose minimum is
+     * lower, 0.8 x 30 (lines 10 and 14). */
+    ues[0].prb_for_backlog = 20;
+    EXPECT(tbf, printed, &v, 20, 30);
+    s[2].min_ratio = 0.1;
+    ues[1].fruit = 2;
+    EXPECT(tbf, printed, &v, 20, 24);
+    s[2].min_ratio = 0.45;
 
     /* Lines 10 and 14: 1.2 x 50 = 60, within [0, 80]; the branch's maximum of 50 holds when it is
      * enforced. */

@@ -1,7 +1,7 @@
 /* cell.c - pins C1 to C4 of sim/cell.h on scenarios drawn at random over patterns, carriers,
  * policies, channels, slices, transports and traffic: what is in the air and where every byte of a
- * stream is, looked up after each event, and the rows with and without idle slots; and what CQI the
- * uplink sees. C5 is tests/sim/reference.c's. Does not pin who gets PRB (tests/sched). */
+ * stream is, looked up after each event, and the rows with and without idle slots; and what CQI
+ * the uplink sees. C5 is tests/sim/reference.c's. Does not pin who gets PRB (tests/sched). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +10,8 @@
 #include <cmocka.h>
 
 #include "tests/sim/rows.h"
+
+#include <math.h>
 
 #include "base/draw.h"
 #include "base/units.h"
@@ -75,6 +77,8 @@ static const char *const choices[][8] = {
     {"", "radio.idle_grant_by_frame=false"},
     {"", "", "radio.prach_period_frames=2", "radio.prach_period_frames=1"},
     {"", "", "radio.pucch_prb=2"},
+    {"", "", "radio.link_adaptation=cqi", "radio.link_adaptation=outer-loop"},
+    {"", "", "radio.cqi_delay_ms=9"},
 };
 enum { CHOICES = sizeof choices / sizeof choices[0] };
 
@@ -474,7 +478,7 @@ static void test_uplink_goes_by_its_own_cqi(void **state)
         fail_msg("%s", e.text);
     const struct cell_common *k = w.cells[0]->common;
     for (int cqi = 1; cqi <= CELL_CQI_MAX; cqi++) {
-        double db = k->ul_cqi_x10[cqi] / 10.0;
+        double db = k->cqi_x10[RADIO_UL][cqi] / 10.0;
         int table = (int)sc.radio->mcs_table_ul;
         assert_true(nr_cqi_of_snr((enum nr_decoder)sc.radio->decoder, table, db,
                                   k->grid[RADIO_UL].n_prb) >= cqi);
@@ -498,6 +502,86 @@ static void test_uplink_goes_by_its_own_cqi(void **state)
     remove(down);
 }
 
+/* --- The servers, as policies see them ---------------------------------------------------------
+ */
+
+/* Mean time up of a group's completed requests, ms. */
+static double mean_up_ms(const struct rows *r, const char *group)
+{
+    double sum = 0.0;
+    int n = 0;
+    for (size_t i = 0; i < r->n_requests; i++)
+        if (strcmp(r->requests[i].ue_group, group) == 0 &&
+            r->requests[i].server_in_ns != RECORD_NO_INT) {
+            sum += (double)(r->requests[i].server_in_ns - r->requests[i].born_ns) / 1e6;
+            n++;
+        }
+    assert_true(n > 10);
+    return sum / n;
+}
+
+/* Two alike groups that ask for more than the uplink carries; behind one of them questions pile up
+ * at the server. What the radio sees of that is all that tells them apart. */
+static void test_radio_sees_the_servers_queue(void **state)
+{
+    (void)state;
+#define GROUP(id, server)                                                                          \
+    "{\"id\": \"" id "\", \"count\": 2, \"cell\": \"c\", \"server\": \"" server                    \
+    "\", \"traffic\": {"                                                                           \
+    "\"kind\": \"poisson\", \"rate_hz\": 8, \"overhead_bytes\": 100000, \"input_tokens\": "        \
+    "{\"dist\":"                                                                                   \
+    " \"constant\", \"value\": 10}, \"output_tokens\": {\"dist\": \"constant\", \"value\": 200}}}"
+    static const char queues[] =
+        "{\"name\": \"queues\", \"duration_s\": 6, \"radio\": {\"idle_grant_ms\": 0, \"policy\":"
+        "  {\"kind\": \"queue-aware\"}}, \"cells\": [{\"id\": \"c\"}], \"servers\": ["
+        "  {\"id\": \"busy\", \"gpu\": \"l4\", \"model\": \"llama-3.1-8b\", \"batching\":"
+        "   {\"kind\": \"fifo\"}}, {\"id\": \"idle\", \"gpu\": \"h100-sxm\", \"model\": "
+        "\"llama-3.2-1b\"}],"
+        " \"ues\": [" GROUP("waits", "busy") ", " GROUP("goes", "idle") "]}";
+    static const char *const weights[] = {"radio.policy.queue_weight=0",
+                                          "radio.policy.queue_weight=10"};
+    for (int i = 0; i < 2; i++) {
+        struct scenario sc;
+        rows_load(queues, &weights[i], 1, &sc);
+        struct rows rows;
+        rows_run(&sc, NULL, &rows);
+        double waits = mean_up_ms(&rows, "waits");
+        double goes = mean_up_ms(&rows, "goes");
+        print_message("%s: up in %.0f ms to the busy server, %.0f ms to the idle one\n", weights[i],
+                      waits, goes);
+        assert_true(i == 0 ? fabs(waits / goes - 1.0) < 0.3 : waits > 2.0 * goes);
+        rows_free(&rows);
+        scenario_free(&sc);
+    }
+}
+
+/* --- Phones of a slot ------------------------------------------------------------------------- */
+
+/* One per 24 PRB (the testbed's 106: 4), unless the scenario says how many. */
+static void test_phones_of_a_slot(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *prb, *most;
+        int phones;
+    } cases[] = {{"radio.n_prb=106", "radio.max_ues_per_slot=0", 4},
+                 {"radio.n_prb=273", "radio.max_ues_per_slot=0", 11},
+                 {"radio.n_prb=20", "radio.max_ues_per_slot=0", 1},
+                 {"radio.n_prb=20", "radio.max_ues_per_slot=3", 3}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *const sets[] = {cases[i].prb, cases[i].most};
+        struct scenario sc;
+        rows_load(base, sets, 2, &sc);
+        struct world w;
+        struct err e = {0};
+        struct run_options options = {.seed = 1};
+        assert_int_equal(world_make(&w, &sc, &options, &e), 0);
+        assert_int_equal(w.cell_common.max_ues_per_slot, cases[i].phones);
+        world_free(&w);
+        scenario_free(&sc);
+    }
+}
+
 int test_cell(void)
 {
     const struct CMUnitTest tests[] = {
@@ -506,6 +590,8 @@ int test_cell(void)
         cmocka_unit_test(test_idle_cell_is_not_visited),
         cmocka_unit_test(test_idle_grants_keep_their_period),
         cmocka_unit_test(test_uplink_goes_by_its_own_cqi),
+        cmocka_unit_test(test_radio_sees_the_servers_queue),
+        cmocka_unit_test(test_phones_of_a_slot),
     };
     return cmocka_run_group_tests_name("cell", tests, NULL, NULL);
 }

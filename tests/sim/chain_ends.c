@@ -180,6 +180,34 @@ static void test_in_flight_at_the_end(void **state)
     scenario_free(&sc);
 }
 
+/* A phone that nothing of is ever decoded: its slots are few, and the run's end is the same whether
+ * all the others are visited or not, whole or in parts. */
+static void test_lasts_to_the_end_of_the_drain(void **state)
+{
+    (void)state;
+    static const char *const sets[] = {"drain_s=0.7",
+                                       "radio.idle_grant_ms=0",
+                                       "radio.sr_period_slots=640",
+                                       "radio.channel_ul={\"kind\": \"awgn\", \"snr_db\": -30}",
+                                       "output.ran_records_ms=0",
+                                       "engine.skip_idle_slots=true"};
+    const char *visited[6];
+    memcpy(visited, sets, sizeof visited);
+    visited[5] = "engine.skip_idle_slots=false";
+    const char *const *const calls[] = {sets, visited, sets};
+    for (int i = 0; i < 3; i++) {
+        struct scenario sc;
+        rows_load(base, calls[i], 6, &sc);
+        struct run_options options = {.seed = 1, .threads = i == 2 ? 2 : 1};
+        struct run_result result;
+        struct err e = {0};
+        assert_int_equal(run_scenario(&sc, &options, &result, &e), 0);
+        assert_true(result.in_flight > 0 && result.completed == 0);
+        assert_int_equal(result.sim_ns, 3700 * NS_PER_MS);
+        scenario_free(&sc);
+    }
+}
+
 static int refuse_row(void *self, const struct request_record *row)
 {
     (void)row;
@@ -248,6 +276,7 @@ int test_chain_ends(void)
         cmocka_unit_test(test_two_cells),
         cmocka_unit_test(test_refused_requests_end_too),
         cmocka_unit_test(test_in_flight_at_the_end),
+        cmocka_unit_test(test_lasts_to_the_end_of_the_drain),
         cmocka_unit_test(test_stopped_runs),
         cmocka_unit_test(test_runs_repeat),
     };

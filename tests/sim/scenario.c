@@ -79,7 +79,7 @@ static void test_defaults_are_the_testbed(void **state)
     assert_true(r->idle_grant_ms == 5.0);
     assert_int_equal(r->min_grant_prb, 10);
     assert_int_equal(r->min_grant_mcs, 9);
-    assert_int_equal(r->max_ues_per_slot, 4);
+    assert_int_equal(r->max_ues_per_slot, 0);
     assert_int_equal(r->harq_processes, 16);
     assert_int_equal(r->harq_rounds, 4);
     assert_int_equal(r->la_min_blocks, 9);

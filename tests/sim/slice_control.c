@@ -14,6 +14,8 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "models/nr_tables.h"
+#include "models/nr_tbs.h"
 #include "sched/separated.h"
 #include "tests/sim/rows.h"
 
@@ -256,6 +258,35 @@ static void test_directions_apart(void **state)
     scenario_free(&sc);
 }
 
+/* What a share of the carrier is said to carry is what its blocks carry: 400 full uplink slots and
+ * 200 special ones in a second, each with its own DMRS. */
+static void test_rate_of_a_share(void **state)
+{
+    (void)state;
+    const char *sets[] = {"radio.mode=separated",       "radio.separated_period_ms=10",
+                          "radio.separated_delay_ms=1", "slices={\"tree\":[{\"id\":\"b\"}]}",
+                          "radio.start_mcs=28",         "duration_s=1"};
+    struct scenario sc;
+    struct rows r;
+    rows_load(saturated, sets, 6, &sc);
+    rows_run(&sc, NULL, &r);
+    struct nr_mcs mcs = nr_mcs(1, 28);
+    struct nr_tbs_input full = {mcs.qm, mcs.r_x10240, 106, 13, 18, 0, 0, 1};
+    struct nr_tbs_input special = {mcs.qm, mcs.r_x10240, 106, 3, 6, 0, 0, 1};
+    double bytes_per_s = (400.0 * nr_tbs_bits(&full) + 200.0 * nr_tbs_bits(&special)) / 8.0;
+    int seen = 0;
+    for (size_t i = 0; i < r.n_decisions; i++) {
+        const struct decision_record *d = &r.decisions[i];
+        if (strcmp(d->direction, "ul") != 0 || d->share < 0.9 || d->demand_bytes < 100000)
+            continue;
+        assert_true(fabs(d->rate / (d->share * bytes_per_s) - 1.0) < 0.005);
+        seen++;
+    }
+    assert_true(seen > 100);
+    rows_free(&r);
+    scenario_free(&sc);
+}
+
 /* Over the rows whose answer is of a state of this age. */
 static double mean_gap(const char *delay, int64_t age_ns)
 {
@@ -427,6 +458,7 @@ int test_slice_control(void)
         cmocka_unit_test(test_repeatable),
         cmocka_unit_test(test_shares_keep_to_the_tree),
         cmocka_unit_test(test_directions_apart),
+        cmocka_unit_test(test_rate_of_a_share),
         cmocka_unit_test(test_gap_grows_with_age),
         cmocka_unit_test(test_isolation),
         cmocka_unit_test(test_bad_input),

@@ -27,6 +27,12 @@ done
 holds range-holds-the-answer [ "$(judged 3000)" -gt "$(judged 2400)" ]
 json breaks-says-what '.configurations[0].breaks | .objective == "p95 e2e <= 3000 ms"
     and (.stage | IN("uplink", "queue", "compute", "downlink"))' "$tmp/out"
+# The stage is one that the objective is about, though another may have grown by more.
+call capacity scenarios/slices-30-60-90.json --set duration_s=30 --reps 1 --vary ues.count=1:12 \
+    --slo 'p95 uplink <= 300 ms' --json
+json breaks-its-own-stage '.configurations[0] | .breaks.stage == "uplink" and
+    (.probes | map(.stages_ms)) as $s | $s[-1].compute - $s[0].compute > 100' "$tmp/out"
+call capacity $base --vary ues.count=1:14 --slo 'p95 e2e <= 3000 ms' --json
 cp "$tmp/out" "$tmp/first.json"
 call capacity $base --vary ues.count=1:14 --slo 'p95 e2e <= 3 s' --json --jobs 2
 same threads-do-not-matter "$(jq '.configurations[0].probes' "$tmp/first.json" | digest)" \
@@ -57,6 +63,16 @@ call capacity $base --vary ues.count=1:4 --slo 'p95 e2e <= 100 ms'
 same nothing-meets-status 1 "$rc"
 holds nothing-meets-line grep -q '^willmsim: .*nothing meets the objectives' "$tmp/err"
 holds nothing-meets-table grep -q 'not even ues.count = 1' "$tmp/out"
+
+# In one of four seeds nothing completes: that breaks it, though the others are within the limit.
+cat >"$tmp/rare.json" <<'EOF'
+{"name": "rare", "duration_s": 4, "servers": [{"id": "g", "gpu": "h100-sxm", "model": "llama-3.2-1b"}],
+ "ues": [{"id": "u", "server": "g", "traffic": {"kind": "poisson", "rate_hz": 0.25,
+   "input_tokens": {"dist": "constant", "value": 10}, "output_tokens": {"dist": "constant", "value": 2}}}]}
+EOF
+call capacity "$tmp/rare.json" --vary ues.count=1:2 --slo 'p95 e2e <= 9 s' --reps 4 --json
+json nothing-in-one-seed '.configurations[0] | .meets == false and .breaks.objective == "p95 e2e <= 9 s"
+    and .probes[0].objectives[0].bound < 9000' "$tmp/out"
 
 slo() { # NAME PATTERN OBJECTIVE
     refused "slo-$1" 2 "$2" capacity $scenario --vary ues.count=1:2 --slo "$3"

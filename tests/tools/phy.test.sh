@@ -51,6 +51,28 @@ json phy-mcs-choice '.cqi >= 11 and .cqi <= 13 and .mcs >= 20 and .mcs <= 24' "$
 call phy mcs --snr -30 --json
 json phy-mcs-choice-none '.cqi == 0 and .mcs == 0' "$tmp/out"
 
+# The tables themselves, as CSV and against the standard's.
+call phy mcs --table 3 --csv
+same phy-mcs-csv '3,28,6,772.0,4.5234' "$(sed -n 30p "$tmp/out" | cut -d, -f1-5)"
+call phy mcs --cqi-table 2 --json
+json phy-cqi-table '(.cqi | length) == 16 and .cqi[15].r_x1024 == 948 and .cqi[15].qm == 8 and
+    .cqi[0].qm == 0' "$tmp/out"
+if [ -d "$data" ]; then
+    for t in 1 2 3; do "$willmsim" phy mcs --table $t --csv; done | grep -v table |
+        cut -d, -f1-5 | sort >"$tmp/mcs"
+    tail -n +2 "$data/nr/mcs_tables.csv" | tr -d '\r' | grep -v ',$' | sort >"$tmp/standard"
+    holds phy-mcs-tables-equal cmp "$tmp/mcs" "$tmp/standard"
+    for t in 1 2 3; do "$willmsim" phy mcs --cqi-table $t --csv; done | grep -v table |
+        sort >"$tmp/cqi"
+    tail -n +2 "$data/nr/cqi_tables.csv" | tr -d '\r' | sort >"$tmp/standard"
+    holds phy-cqi-tables-equal cmp "$tmp/cqi" "$tmp/standard"
+else
+    skip phy-mcs-tables-equal "no data"
+    skip phy-cqi-tables-equal "no data"
+fi
+refused phy-mcs-two-ways 2 "write one" phy mcs --csv --json
+refused phy-mcs-snr-csv 2 "leave --mcs and --csv out" phy mcs --snr 3 --csv
+
 call phy harq --mcs 28 --json
 json phy-harq '.gains[0].ir_db == 0 and (.gain_db - 14.85 | fabs) < 0.4 and
     (.gains | map(.ir_db) | . == sort)' "$tmp/out"

@@ -1,0 +1,130 @@
+/* cell_la.c - pins what each rule of link adaptation makes of a constant channel, and from when on
+ * a CQI counts. The rules' arithmetic is pinned in tests/models/nr_mac.c, the testbed's rule in a
+ * whole cell in tests/sim/reference.c. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/sim/rows.h"
+
+#include <math.h>
+
+#include "models/nr_error.h"
+#include "sim/cell.h"
+
+/* One phone that always has more to send, both ways. */
+static const char full[] =
+    "{\"name\": \"full\", \"duration_s\": 6, \"drain_s\": 0, \"radio\": {\"idle_grant_ms\": 0,"
+    "  \"channel_ul\": {\"kind\": \"awgn\", \"snr_db\": 12},"
+    "  \"channel_dl\": {\"kind\": \"awgn\", \"snr_db\": 12}}, \"cells\": [{\"id\": \"c\"}],"
+    " \"servers\": [{\"id\": \"g\", \"gpu\": \"h100-sxm\", \"model\": \"llama-3.2-1b\"}],"
+    " \"ues\": [{\"id\": \"u\", \"cell\": \"c\", \"server\": \"g\", \"traffic\": {\"kind\":"
+    " \"poisson\", \"rate_hz\": 20, \"input_tokens\": {\"dist\": \"constant\", \"value\": 10},"
+    " \"output_tokens\": {\"dist\": \"constant\", \"value\": 2}, \"overhead_bytes\": 400000}}]}";
+
+/* The totals of a direction. */
+static struct cell_record full_total(const char *rule, const char *direction)
+{
+    const char *const sets[] = {rule};
+    struct scenario sc;
+    rows_load(full, sets, 1, &sc);
+    struct rows rows;
+    rows_run(&sc, NULL, &rows);
+    struct cell_record total = {0};
+    for (size_t i = 0; i < rows.n_cells; i++)
+        if (strcmp(rows.cells[i].direction, direction) == 0)
+            total = rows.cells[i];
+    assert_true(total.blocks > 1000);
+    rows_free(&rows);
+    scenario_free(&sc);
+    return total;
+}
+
+/* cqi: always the MCS of the channel's CQI, but for an uplink of which nothing is known. */
+static void test_link_adaptation_by_cqi(void **state)
+{
+    (void)state;
+    int mcs = nr_mcs_of_cqi(1, 1, nr_cqi_of_snr(NR_DECODER_IT5, 1, 12.0, 106));
+    assert_in_range(mcs, 15, 20);
+    struct cell_record dl = full_total("radio.link_adaptation=cqi", "dl");
+    assert_int_equal(dl.mcs_sum, mcs * dl.blocks);
+    struct cell_record ul = full_total("radio.link_adaptation=cqi", "ul");
+    assert_in_range(mcs * ul.blocks - ul.mcs_sum, (mcs - 9), 10 * (mcs - 9));
+}
+
+/* outer-loop: as many first rounds fail as are to, whatever the CQI's steps. */
+static void test_link_adaptation_outer_loop(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rule;
+        double target;
+    } cases[] = {{"radio.link_adaptation=outer-loop", 0.1},
+                 {"radio={\"link_adaptation\": \"outer-loop\", \"la_target_bler\": 0.3, "
+                  "\"la_step_db\": 0.2, \"idle_grant_ms\": 0, \"channel_ul\": {\"kind\": \"awgn\", "
+                  "\"snr_db\": 9}, \"channel_dl\": {\"kind\": \"awgn\", \"snr_db\": 9}}",
+                  0.3}};
+    for (int i = 0; i < 2; i++)
+        for (int d = 0; d < 2; d++) {
+            const char *direction = d == RADIO_DL ? "dl" : "ul";
+            struct cell_record t = full_total(cases[i].rule, direction);
+            double failed = (double)t.blocks_retx_round1 / (double)t.blocks;
+            print_message("outer-loop, %s: %.4f of first rounds fail\n", direction, failed);
+            assert_true(fabs(failed - cases[i].target) < 0.1 * cases[i].target);
+        }
+}
+
+/* A CQI counts from its delay after it was measured: the SNR falls at 1500 ms, the first report
+ * after that is of 1520 ms. */
+static void test_cqi_delay(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/willmsim-step-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    FILE *f = fdopen(fd, "w");
+    fprintf(f, "t_s,snr_db\n0,24\n1.5,16\n100,16\n");
+    fclose(f);
+    char channel[256];
+    snprintf(channel, sizeof channel,
+             "radio.channel_dl={\"kind\": \"snr-trace\", \"path\": \"%s\", \"between\": \"hold\"}",
+             path);
+    static const char *const delays[] = {"radio.cqi_delay_ms=0", "radio.cqi_delay_ms=50"};
+    for (int i = 0; i < 2; i++) {
+        const char *const sets[] = {channel,
+                                    delays[i],
+                                    "output.ran_records_ms=1",
+                                    "duration_s=2",
+                                    "radio.channel_ul.snr_db=30",
+                                    "radio.tdd=DUUUUUUUUU"};
+        struct scenario sc;
+        rows_load(full, sets, 6, &sc);
+        struct rows rows;
+        rows_run(&sc, NULL, &rows);
+        int64_t high = rows.ran[1400].cqi;
+        assert_true(high > 10);
+        int64_t fell = 0;
+        for (size_t n = 1400; n < rows.n_ran && fell == 0; n++)
+            if (rows.ran[n].cqi != high)
+                fell = rows.ran[n].gnb_timestamp_ms - RECORD_EPOCH_MS;
+        /* Looked at when a block is scheduled: one downlink slot in 5 ms, and always more to send.
+         */
+        assert_in_range(fell, 1520 + 50 * i, 1526 + 50 * i);
+        rows_free(&rows);
+        scenario_free(&sc);
+    }
+    remove(path);
+}
+
+int test_cell_la(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_link_adaptation_by_cqi),
+        cmocka_unit_test(test_link_adaptation_outer_loop),
+        cmocka_unit_test(test_cqi_delay),
+    };
+    return cmocka_run_group_tests_name("cell_la", tests, NULL, NULL);
+}
