@@ -361,7 +361,8 @@ static void leave_at_once(const struct sweep_call *call)
 
 static int threads_of(const struct sweep_call *call)
 {
-    int threads = call->jobs > 0 ? (int)call->jobs : omp_get_num_procs() / call->ranks.on_machine;
+    int own = call->ranks.n > 1 ? call->ranks.processors : omp_get_num_procs();
+    int threads = call->jobs > 0 ? (int)call->jobs : own;
     return threads < 1 || (call->ranks.rank > 0 && !call->ranks.many_threads) ? 1 : threads;
 }
 
