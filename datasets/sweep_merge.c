@@ -260,8 +260,8 @@ static void insert_sql(const struct schema_table *t, char sql[SQL_BYTES])
     snprintf(sql + at, (size_t)(SQL_BYTES - at), ")");
 }
 
-/* The sweep's store, which store_open() knows to be one. A write-ahead log as in store_db.c: a merge
- * that is killed leaves a file that anyone can read. */
+/* The sweep's store, which store_open() knows to be one. A write-ahead log as in store_db.c: a
+ * merge that is killed leaves a file that anyone can read. */
 static int open_target(struct merge *m)
 {
     struct store *check = NULL;

@@ -25,7 +25,7 @@ static bool launched(void)
 
 int ranks_start(struct ranks *r, struct err *e)
 {
-    *r = (struct ranks){.n = 1, .on_machine = 1};
+    *r = (struct ranks){.n = 1};
     if (!launched()) {
         return 0;
     }

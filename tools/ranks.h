@@ -27,7 +27,7 @@ struct ranks_report {
 
 struct ranks {
     int rank, n;
-    int on_machine;    /* ranks on this machine, at least 1 */
+    int processors;    /* its part of those that it may use: ranks share what both may use */
     bool many_threads; /* more than one thread of this rank may ask */
     char name[64];     /* of the MPI library; "" alone */
 

@@ -3,6 +3,7 @@
  * Blocking calls of MPI spin, and do not look at a flag: here everything is started and then asked
  * after, a millisecond apart. */
 #include <mpi.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -82,6 +83,29 @@ static void end(void)
     MPI_Finalize();
 }
 
+/* A launcher may have bound the ranks of a machine to processors of their own, or to none: each
+ * processor counts for as many parts as ranks may use it. */
+static int processors(void)
+{
+    enum { PROCESSORS_MAX = CPU_SETSIZE };
+    static const cpu_set_t none;
+    cpu_set_t set = none;
+    int mine[PROCESSORS_MAX], users[PROCESSORS_MAX];
+    sched_getaffinity(0, sizeof set, &set);
+    for (int i = 0; i < PROCESSORS_MAX; i++) {
+        mine[i] = CPU_ISSET((size_t)i, &set) ? 1 : 0;
+    }
+    MPI_Comm machine;
+    MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &machine);
+    MPI_Allreduce(mine, users, PROCESSORS_MAX, MPI_INT, MPI_SUM, machine);
+    MPI_Comm_free(&machine);
+    double part = 0.0;
+    for (int i = 0; i < PROCESSORS_MAX; i++) {
+        part += mine[i] != 0 ? 1.0 / users[i] : 0.0;
+    }
+    return part < 1.0 ? 1 : (int)(part + 0.001); /* thirds add up to less than one */
+}
+
 int ranks_open(struct ranks *r);
 
 int ranks_open(struct ranks *r)
@@ -90,10 +114,7 @@ int ranks_open(struct ranks *r)
     if (MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &provided) != MPI_SUCCESS) {
         return -1;
     }
-    MPI_Comm machine;
-    MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &machine);
-    MPI_Comm_size(machine, &r->on_machine);
-    MPI_Comm_free(&machine);
+    r->processors = processors();
     MPI_Comm_rank(MPI_COMM_WORLD, &r->rank);
     MPI_Comm_size(MPI_COMM_WORLD, &r->n);
     r->many_threads = provided >= MPI_THREAD_SERIALIZED;

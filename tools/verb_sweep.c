@@ -48,14 +48,14 @@ static void print_help(void)
         "                      [--set PATH=VALUE]... [--jobs N] [--out DB] [--resume] [--json]\n"
         "                      [--csv FILE] [--figure FILE.svg] [--show METRIC,...] [--quiet]\n"
         "Runs every combination of the varied values with the same seeds, on all cores, and under\n"
-        "mpirun on all ranks; stores all runs in one file, and prints means with 95 %% intervals\n"
-        "and what the combinations differ from the first.\n"
+        "mpirun or srun on all ranks; stores all runs in one file, and prints means with 95 %%\n"
+        "intervals and what the combinations differ from the first.\n"
         "  --vary PATH=V,V   values of one path (as --set takes it); FIRST:LAST[:STEP] for "
         "numbers\n"
         "  --reps N          seeds for each combination (default 1): the first, and on from it\n"
         "  --seed N          the first seed (default: the scenario's)\n"
         "  --set PATH=VALUE  changes a value in all runs\n"
-        "  --jobs N          runs at a time, in each process (default: all processors)\n"
+        "  --jobs N          runs at a time, in each process (default: the processors it may use)\n"
         "  --out DB          result file (default: out/NAME-sweep.sqlite)\n"
         "  --resume          keep the finished runs of an earlier call, do the others\n"
         "  --json            print the summary as one JSON object, all metrics\n"
@@ -71,7 +71,7 @@ static void print_help(void)
     printf(
         "\n  --quiet           print no table and no progress\n"
         "A sweep that is stopped or killed leaves what is finished in DB and DB.rank*; the same\n"
-        "call with --resume, with or without mpirun, completes it to the same tables.\n");
+        "call with --resume, with or without ranks, completes it to the same tables.\n");
 }
 
 /* --- The call --------------------------------------------------------------------------------- */
@@ -361,7 +361,8 @@ static void leave_at_once(const struct sweep_call *call)
 
 static int threads_of(const struct sweep_call *call)
 {
-    int threads = call->jobs > 0 ? (int)call->jobs : omp_get_num_procs() / call->ranks.on_machine;
+    int own = call->ranks.n > 1 ? call->ranks.processors : omp_get_num_procs();
+    int threads = call->jobs > 0 ? (int)call->jobs : own;
     return threads < 1 || (call->ranks.rank > 0 && !call->ranks.many_threads) ? 1 : threads;
 }
 
