@@ -214,22 +214,6 @@ static const struct json_field radio_fields[] = {
           "separated_period_ms. Assumed: 10, the shortest of that loop."),
     F_END};
 
-/* Most PRB of a carrier: 38.101-1 table 5.3.2-1 (FR1) and 38.101-2 table 5.3.2-1 (FR2). */
-static int64_t prb_max(int64_t scs_khz)
-{
-    switch (scs_khz) {
-    case 15:
-        return 270;
-    case 30:
-        return 273;
-    case 60:
-    case 120:
-        return 264;
-    default:
-        return 0;
-    }
-}
-
 static int check_pattern(const struct scenario_radio *r, const char *file, const char *place,
                          struct err *e)
 {
@@ -296,7 +280,7 @@ static int check_symbols(const struct scenario_radio *r, const char *file, const
 static int radio_check(const void *object, const char *file, const char *place, struct err *e)
 {
     const struct scenario_radio *r = object;
-    int64_t most = prb_max(r->scs_khz);
+    int64_t most = nr_prb_max((int)r->scs_khz);
     if (most == 0) {
         return FAIL_KEY("scs_khz", "%lld is no subcarrier spacing; write 15, 30, 60 or 120",
                         (long long)r->scs_khz);
