@@ -311,6 +311,20 @@ static int radio_check(const void *object, const char *file, const char *place, 
                         (long long)r->sr_offset_slots, (long long)r->sr_period_slots,
                         (long long)(r->sr_period_slots - 1));
     }
+    if (r->srs_period_slots > 0 && r->srs_offset_slots >= r->srs_period_slots) {
+        return FAIL_KEY("srs_offset_slots",
+                        "%lld is not in the period of %lld slots, so that there would be no "
+                        "sounding; write at most %lld",
+                        (long long)r->srs_offset_slots, (long long)r->srs_period_slots,
+                        (long long)(r->srs_period_slots - 1));
+    }
+    if (r->prach_period_frames > 0 && r->prach_frame >= r->prach_period_frames) {
+        return FAIL_KEY("prach_frame",
+                        "%lld is not in the period of %lld frames, so that there would be no "
+                        "occasion; write at most %lld",
+                        (long long)r->prach_frame, (long long)r->prach_period_frames,
+                        (long long)(r->prach_period_frames - 1));
+    }
     if (r->la_lower >= r->la_upper) {
         return FAIL_KEY("la_lower", "%g must be below la_upper %g", r->la_lower, r->la_upper);
     }
