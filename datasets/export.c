@@ -368,10 +368,12 @@ const char *const export_names[SCHEMA_TABLES + 2] = {
 static int no_such_table(const char *table, struct err *e)
 {
     const char *nearest = err_nearest(table, export_names, SCHEMA_TABLES + 1);
-    return err_input(e, NULL, NULL, "no table '%s'; use %s%s%s", table,
-                     nearest != NULL ? "'" : "runs, requests, ue_records, ran_records, ",
-                     nearest != NULL ? nearest : "server_records, records, cells or gpus",
-                     nearest != NULL ? "'" : "");
+    struct text all = {0};
+    for (int i = 0; i < SCHEMA_TABLES + 1 && nearest == NULL; i++)
+        text_add(&all, "%s%s", i > 0 ? ", " : "", export_names[i]);
+    return err_input(e, NULL, NULL,
+                     nearest != NULL ? "no table '%s'; use '%s'" : "no table '%s'; use one of %s",
+                     table, nearest != NULL ? nearest : all.chars);
 }
 
 static int rows_write(struct rows *rows, enum export_format format, FILE *out,

@@ -108,3 +108,18 @@ bool nr_frame_prach(const struct nr_frame *f, int64_t slot)
     return in_frame / per_subframe == f->prach_subframe &&
            2 * (in_frame % per_subframe + 1) > per_subframe;
 }
+
+int nr_prb_max(int scs_khz)
+{
+    switch (scs_khz) {
+    case 15:
+        return 270;
+    case 30:
+        return 273;
+    case 60:
+    case 120:
+        return 264;
+    default:
+        return 0;
+    }
+}

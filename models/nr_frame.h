@@ -75,4 +75,8 @@ int64_t nr_frame_next_ul(const struct nr_frame *f, int64_t slot);
  * ul_slot - k2. */
 int64_t nr_frame_grant_slot(const struct nr_frame *f, int64_t ul_slot, int k2);
 
+/* Most PRB of a carrier: 38.101-1 table 5.3.2-1 (15 and 30 kHz) and 38.101-2 table 5.3.2-1 (60 and
+ * 120 kHz); 0: no such subcarrier spacing. */
+int nr_prb_max(int scs_khz);
+
 #endif

@@ -232,22 +232,6 @@ static const struct json_field radio_fields[] = {
           "separated_period_ms. Assumed: 10, the shortest of that loop."),
     F_END};
 
-/* Most PRB of a carrier: 38.101-1 table 5.3.2-1 (FR1) and 38.101-2 table 5.3.2-1 (FR2). */
-static int64_t prb_max(int64_t scs_khz)
-{
-    switch (scs_khz) {
-    case 15:
-        return 270;
-    case 30:
-        return 273;
-    case 60:
-    case 120:
-        return 264;
-    default:
-        return 0;
-    }
-}
-
 static int check_pattern(const struct scenario_radio *r, const char *file, const char *place,
                          struct err *e)
 {
@@ -321,7 +305,7 @@ static int check_symbols(const struct scenario_radio *r, const char *file, const
 static int radio_check(const void *object, const char *file, const char *place, struct err *e)
 {
     const struct scenario_radio *r = object;
-    int64_t most = prb_max(r->scs_khz);
+    int64_t most = nr_prb_max((int)r->scs_khz);
     if (most == 0) {
         return FAIL_KEY("scs_khz", "%lld is no subcarrier spacing; write 15, 30, 60 or 120",
                         (long long)r->scs_khz);
@@ -351,6 +335,20 @@ static int radio_check(const void *object, const char *file, const char *place, 
                         "%lld",
                         (long long)r->sr_offset_slots, (long long)r->sr_period_slots,
                         (long long)(r->sr_period_slots - 1));
+    }
+    if (r->srs_period_slots > 0 && r->srs_offset_slots >= r->srs_period_slots) {
+        return FAIL_KEY("srs_offset_slots",
+                        "%lld is not in the period of %lld slots, so that there would be no "
+                        "sounding; write at most %lld",
+                        (long long)r->srs_offset_slots, (long long)r->srs_period_slots,
+                        (long long)(r->srs_period_slots - 1));
+    }
+    if (r->prach_period_frames > 0 && r->prach_frame >= r->prach_period_frames) {
+        return FAIL_KEY("prach_frame",
+                        "%lld is not in the period of %lld frames, so that there would be no "
+                        "occasion; write at most %lld",
+                        (long long)r->prach_frame, (long long)r->prach_period_frames,
+                        (long long)(r->prach_period_frames - 1));
     }
     if (r->la_lower >= r->la_upper) {
         return FAIL_KEY("la_lower", "%g must be below la_upper %g", r->la_lower, r->la_upper);

@@ -63,6 +63,11 @@ int phy_throughput(const char *verb, const struct phy_call *call)
                           "write --tdd-special 6:4:4",
                           call->special_text);
     }
+    int most = nr_prb_max(15 << call->scs_word);
+    if (call->prb > most) {
+        return call_wrong(verb, "--prb: a carrier of %d kHz has at most %d PRB, not %d",
+                          15 << call->scs_word, most, call->prb);
+    }
     struct nr_frame frame;
     struct nr_frame_config config = {.scs_khz = 15 << call->scs_word,
                                      .pattern = call->tdd,

@@ -75,7 +75,7 @@ static const char *const choices[][8] = {
     {"", "ues.0.traffic.rate_hz=40"},
     {"", "ues.prepare_ms=0"},
     {"", "radio.idle_grant_by_frame=false"},
-    {"", "", "radio.prach_period_frames=2", "radio.prach_period_frames=1"},
+    {"", "", "radio.prach_period_frames=2", "radio.prach_period_frames=4"},
     {"", "", "radio.pucch_prb=2"},
     {"", "", "radio.link_adaptation=cqi", "radio.link_adaptation=outer-loop"},
     {"", "", "radio.cqi_delay_ms=9"},

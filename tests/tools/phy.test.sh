@@ -104,6 +104,7 @@ refused phy-prb 2 "--prb: '0' is not a whole number from 1 to 275" phy tbs --mcs
 refused phy-no-snr 2 "no SNR given; write --snr 10" phy bler --mcs 3
 refused phy-snr-nan 2 "--snr: 'nan' is not a number" phy bler --mcs 3 --snr nan
 refused phy-option-elsewhere 2 "unknown option '--snr'" phy harq --snr 3
+refused phy-too-wide 2 "a carrier of 60 kHz has at most 264 PRB" phy throughput --prb 273 --scs 60
 refused phy-tdd 2 "write --tdd DDDSU" phy throughput --tdd DXU
 refused phy-special 2 "sum to 14; write --tdd-special 6:4:4" phy throughput --tdd-special 6:4:5
 printf "a,b\n1,2\n" >"$tmp/rows"

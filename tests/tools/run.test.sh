@@ -138,6 +138,7 @@ refused bad-keeps-old-result 2 "." run "$uplink" --set servers.0.model=bloom-176
     --out "$tmp/a.sqlite"
 same old-result-kept "$before" "$(digest <"$tmp/a.sqlite")"
 refused export-no-file 2 "none.sqlite" export "$tmp/none.sqlite" requests
+refused export-all-tables 2 "use one of runs, .*, slice_decisions, sweep_points, records" export "$tmp/a.sqlite" xyz
 refused export-no-table 2 "no table .request.; use .requests" export "$tmp/a.sqlite" request
 refused export-not-a-store 2 "bad.csv" export "$tmp/bad.csv" requests
 refused metrics-no-file 2 "none.sqlite" metrics "$tmp/none.sqlite"
