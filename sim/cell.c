@@ -181,21 +181,21 @@ void cell_wake(struct cell *cell)
 void cell_act(struct cell *cell, int64_t slot, struct action action)
 {
     assert(slot > cell->slot);
-    uint32_t handle = pool_take(&cell->actions);
+    uint32_t handle = pool_take(&cell->work->actions);
     if (handle == POOL_NONE) {
         cell->stage.world->sink_error = ERR_MEMORY;
         return;
     }
     action.next = POOL_NONE;
     action.epoch = cell->stage.world->radios[action.ue].epoch;
-    *(struct action *)pool_at(&cell->actions, handle) = action;
+    *(struct action *)pool_at(&cell->work->actions, handle) = action;
     uint64_t place = (uint64_t)slot & (uint64_t)(cell->common->ring - 1);
     struct action_list *list = &cell->ring[place];
     if (list->head == POOL_NONE) {
         list->head = handle;
         cell->ring_used[place / 64] |= 1ULL << place % 64;
     } else {
-        ((struct action *)pool_at(&cell->actions, list->tail))->next = handle;
+        ((struct action *)pool_at(&cell->work->actions, list->tail))->next = handle;
     }
     list->tail = handle;
     /* During a visit the next one is armed at its end. */
@@ -302,14 +302,14 @@ static bool is_from_before(const struct action *a)
 static void act_all(struct cell *cell, uint32_t list)
 {
     for (uint32_t handle = list; handle != POOL_NONE;) {
-        struct action a = *(struct action *)pool_at(&cell->actions, handle);
+        struct action a = *(struct action *)pool_at(&cell->work->actions, handle);
         if (is_from_before(&a))
             act(cell, &a);
         handle = a.next;
     }
     for (uint32_t handle = list; handle != POOL_NONE;) {
-        struct action a = *(struct action *)pool_at(&cell->actions, handle);
-        pool_give(&cell->actions, handle);
+        struct action a = *(struct action *)pool_at(&cell->work->actions, handle);
+        pool_give(&cell->work->actions, handle);
         if (!is_from_before(&a))
             act(cell, &a);
         handle = a.next;
@@ -432,6 +432,7 @@ int cell_init(struct cell *cell, struct world *w, const struct cell_common *comm
         (struct entity){.engine = w->engine, .handle = sampler_handle, .id = sampler_id, .seq = 0};
     cell->stage.world = w;
     cell->stage.accept = cell_accept;
+    cell->work = &w->cell_work;
     cell->common = common;
     cell->index = index;
     cell->id = ((const struct scenario_cell *)w->scenario->cells.items)[index].id;
@@ -444,18 +445,13 @@ int cell_init(struct cell *cell, struct world *w, const struct cell_common *comm
     cell->ring = malloc(ring * sizeof *cell->ring);
     cell->ring_used = calloc(ring / 64, sizeof *cell->ring_used);
     size_t totals = 1 + (size_t)w->slices.n;
-    bool good = cell->ring != NULL && cell->ring_used != NULL &&
-                pool_init(&cell->segments, sizeof(struct segment), 16) == 0 &&
-                pool_init(&cell->actions, sizeof(struct action), 64) == 0;
-    if (common->config->retx_in_slices) {
-        cell->retx_prb = calloc(totals, sizeof *cell->retx_prb);
-        good = good && cell->retx_prb != NULL;
-    }
+    bool good = cell->ring != NULL && cell->ring_used != NULL;
     for (int d = 0; d < 2 && good; d++) {
         cell->totals[d] = calloc(totals, sizeof *cell->totals[d]);
         good = cell->totals[d] != NULL;
         cell->trees[d] = slice_control_of(w, index, (enum radio_direction)d);
-        if (good && cell->policy->create != NULL) {
+        cell->policy_state[d] = cell->work->policy_state[d];
+        if (good && cell->trees[d] != &w->slices && cell->policy->create != NULL) {
             cell->policy_state[d] = cell->policy->create(common->config->policy.options,
                                                          common->grid[d].n_prb, cell->trees[d]);
             good = cell->policy_state[d] != NULL;
@@ -473,20 +469,15 @@ int cell_init(struct cell *cell, struct world *w, const struct cell_common *comm
 void cell_free(struct cell *cell)
 {
     for (int d = 0; d < 2; d++) {
-        if (cell->policy_state[d] != NULL && cell->policy->destroy != NULL)
+        bool own = cell->work != NULL && cell->policy_state[d] != cell->work->policy_state[d];
+        if (own && cell->policy_state[d] != NULL && cell->policy->destroy != NULL)
             cell->policy->destroy(cell->policy_state[d]);
         free(cell->active[d]);
         free(cell->totals[d]);
     }
     free(cell->ues);
-    free(cell->views);
-    free(cell->view_ue);
-    free(cell->grants);
     free(cell->ring);
     free(cell->ring_used);
-    free(cell->retx_prb);
-    pool_free(&cell->segments);
-    pool_free(&cell->actions);
     memset(cell, 0, sizeof *cell);
 }
 

@@ -210,8 +210,22 @@ struct cell_totals {
     int64_t bytes_scheduled, bytes_retx, bytes_payload, bytes_padding, mcs_sum;
 };
 
+/* What the cells of one world work with. One thread at a time works on a world, or on a part of one,
+ * and on one slot of one cell: so a hundred cells use one set, which stays in the processor's cache,
+ * where sets of their own would not. */
+struct cell_work {
+    struct pool segments, actions;
+    void *policy_state[2]; /* by direction; R6 of radio.h: it remembers nothing from slot to slot */
+    struct radio_ue_view *views; /* [room] of the slot that is planned */
+    uint32_t *view_ue;           /* [room] whose view it is */
+    struct radio_grant *grants;  /* [room + max_ues_per_slot] */
+    uint32_t room;               /* UEs of the largest cell */
+    int32_t *retx_prb;           /* [slices] of the slot that is planned; NULL: not counted */
+};
+
 struct cell {
     struct stage stage;
+    struct cell_work *work;
     const struct cell_common *common;
     int index;
     const char *id;
@@ -220,13 +234,8 @@ struct cell {
     uint64_t *active[2]; /* bitsets of UEs that may be scheduled, by direction */
     uint32_t words;      /* that n_ues need */
     const struct radio_policy *policy;
-    void *policy_state[2];
+    void *policy_state[2];             /* the work's, but for a cell with a tree of its own */
     const struct slice_tree *trees[2]; /* the slices' shares in force, by direction */
-    int32_t *retx_prb;                 /* [slices] of the slot being planned; NULL: not counted */
-    struct radio_ue_view *views;       /* [room] */
-    uint32_t *view_ue;                 /* [room] whose view it is */
-    struct radio_grant *grants;        /* [room + max_ues_per_slot] */
-    struct pool segments, actions;
     struct action_list *ring; /* [common->ring] actions by slot */
     uint64_t *ring_used;      /* bitmap over the ring */
     int64_t slot;             /* being visited, or visited last; -1 */
@@ -244,7 +253,17 @@ int cell_common_init(struct cell_common *c, const struct scenario *sc, struct ar
                      struct err *e);
 void cell_common_free(struct cell_common *c);
 
-/* A cell without UEs. Returns 0 or an error. */
+/* cell_work.c: for a world whose cells share a tree (or have each their own: then it is only not
+ * used), with room for cells of `room` UEs. Returns 0 or ERR_MEMORY. */
+int cell_work_init(struct cell_work *work, const struct cell_common *k,
+                   const struct slice_tree *tree, uint32_t room);
+void cell_work_free(struct cell_work *work, const struct cell_common *k);
+/* Room for cells of `room` UEs. Returns 0 or ERR_MEMORY. */
+int cell_work_grow(struct cell_work *work, const struct cell_common *k, uint32_t room);
+/* Before the first event: the cell is a part's from now on, which has this work. */
+void cell_work_change(struct cell *cell, struct cell_work *work);
+
+/* A cell without UEs, of a world whose cell_work is made. Returns 0 or an error. */
 int cell_init(struct cell *cell, struct world *w, const struct cell_common *common,
               uint32_t entity_id, uint32_t sampler_id, int index, struct err *e);
 void cell_free(struct cell *cell);
@@ -258,8 +277,7 @@ void cell_finish(struct cell *cell);
 /* cell_attach.c */
 void radio_init(struct ue_radio *u, const struct cell_common *k, uint64_t seed, uint32_t ue);
 void radio_free(struct ue_radio *u);
-/* Makes a detached UE one of the cell's; its streams come from the cell that it left. Returns 0 or
- * ERR_MEMORY. */
+/* Makes a detached UE one of the cell's; Returns 0 or ERR_MEMORY. */
 int cell_join(struct cell *cell, struct ue_radio *u);
 /* Takes a detached UE out of its cell; cell_join() is next. */
 void cell_leave(struct ue_radio *u);

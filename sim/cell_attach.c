@@ -127,30 +127,6 @@ static void stream_reestablish(struct cell *cell, struct stream *s)
         stream_repeat(cell, s, (struct range){at, s->sent});
 }
 
-/* Segments live in the pool of the cell. */
-static void stream_move(struct stream *s, struct cell *from, struct cell *to)
-{
-    uint32_t next = s->head;
-    s->head = POOL_NONE;
-    while (next != POOL_NONE) {
-        struct segment seg = *(struct segment *)pool_at(&from->segments, next);
-        pool_give(&from->segments, next);
-        next = seg.next;
-        uint32_t handle = pool_take(&to->segments);
-        if (handle == POOL_NONE) {
-            to->stage.world->sink_error = ERR_MEMORY;
-            return;
-        }
-        seg.next = POOL_NONE;
-        *(struct segment *)pool_at(&to->segments, handle) = seg;
-        if (s->head == POOL_NONE)
-            s->head = handle;
-        else
-            ((struct segment *)pool_at(&to->segments, s->tail))->next = handle;
-        s->tail = handle;
-    }
-}
-
 /* --- The list of a cell ----------------------------------------------------------------------- */
 
 static bool is_marked(const uint64_t *bits, uint32_t i)
@@ -190,9 +166,7 @@ static bool make_room(struct cell *cell)
             cell->active[d][i] = 0;
     }
     if (!grow(&cell->ues, room, sizeof *cell->ues) ||
-        !grow(&cell->views, room, sizeof *cell->views) ||
-        !grow(&cell->view_ue, room, sizeof *cell->view_ue) ||
-        !grow(&cell->grants, room + (size_t)cell->common->max_ues_per_slot, sizeof *cell->grants))
+        cell_work_grow(cell->work, cell->common, room) != 0)
         return false;
     cell->room = room;
     return true;
@@ -202,11 +176,6 @@ int cell_join(struct cell *cell, struct ue_radio *u)
 {
     if (!make_room(cell))
         return ERR_MEMORY;
-    struct cell *before = u->cell;
-    if (before != NULL && before != cell) {
-        for (int d = 0; d < 2; d++)
-            stream_move(&u->d[d].stream, before, cell);
-    }
     uint32_t at = cell->n_ues++;
     cell->words = (cell->n_ues + 63) / 64;
     for (; at > 0 && cell->ues[at - 1]->ue > u->ue; at--) {

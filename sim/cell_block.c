@@ -289,19 +289,19 @@ void cell_plan_close(struct cell_plan *plan)
 static const int32_t *count_retx(struct cell *cell, const struct cell_plan *plan)
 {
     const struct slice_tree *tree = &cell->stage.world->slices;
-    if (cell->retx_prb == NULL)
+    if (cell->work->retx_prb == NULL)
         return NULL;
-    memset(cell->retx_prb, 0, (size_t)tree->n * sizeof *cell->retx_prb);
+    memset(cell->work->retx_prb, 0, (size_t)tree->n * sizeof *cell->work->retx_prb);
     for (int32_t i = 0; i < plan->n; i++) {
         const struct harq *h = plan->blocks[i];
         if (h->slice < 0)
             continue;
-        cell->retx_prb[h->slice] += h->n_prb;
+        cell->work->retx_prb[h->slice] += h->n_prb;
         int branch = tree->slices[h->slice].parent;
         if (branch >= 0)
-            cell->retx_prb[branch] += h->n_prb;
+            cell->work->retx_prb[branch] += h->n_prb;
     }
-    return cell->retx_prb;
+    return cell->work->retx_prb;
 }
 
 int32_t cell_ask_policy(struct cell *cell, struct cell_plan *plan, enum radio_direction d,
@@ -315,7 +315,7 @@ int32_t cell_ask_policy(struct cell *cell, struct cell_plan *plan, enum radio_di
                               .max_grants = plan->grants_left,
                               .retx_prb = count_retx(cell, plan),
                               .slices = cell->trees[d],
-                              .ues = cell->views,
+                              .ues = cell->work->views,
                               .n_ues = n};
     if (n == 0 || view.n_prb < min_prb || view.max_grants == 0)
         return 0;
@@ -324,15 +324,15 @@ int32_t cell_ask_policy(struct cell *cell, struct cell_plan *plan, enum radio_di
         mark_prb(plan->taken, plan->end_prb, plan->carrier_prb);
         view.taken = plan->taken;
     }
-    int32_t n_grants = cell->policy->allocate(cell->policy_state[d], &view, cell->grants);
+    int32_t n_grants = cell->policy->allocate(cell->policy_state[d], &view, cell->work->grants);
     assert(n_grants >= 0 && n_grants <= view.max_grants);
     int64_t packed = 0;
     for (int32_t i = 0; i < n_grants; i++) {
-        const struct radio_grant *g = &cell->grants[i];
+        const struct radio_grant *g = &cell->work->grants[i];
         assert(g->n_prb > 0 && g->tbs_prb > 0 && g->ue >= 0 && g->ue < n);
         assert(g->prb_start + g->n_prb <= view.carrier_prb && g->tbs_prb <= view.carrier_prb);
         for (int32_t j = 0; j < i; j++)
-            assert(cell->grants[j].ue != g->ue);
+            assert(cell->work->grants[j].ue != g->ue);
         packed += g->prb_start < 0 ? g->n_prb : 0;
     }
     assert(packed <= view.n_prb);
@@ -343,8 +343,8 @@ int32_t cell_ask_policy(struct cell *cell, struct cell_plan *plan, enum radio_di
 struct harq *cell_new_block(struct cell *cell, struct cell_plan *plan, enum radio_direction d,
                             const struct radio_grant *grant, int kind, uint8_t *process)
 {
-    const struct radio_ue_view *v = &cell->views[grant->ue];
-    struct ue_direction *ud = &cell->ues[cell->view_ue[grant->ue]]->d[d];
+    const struct radio_ue_view *v = &cell->work->views[grant->ue];
+    struct ue_direction *ud = &cell->ues[cell->work->view_ue[grant->ue]]->d[d];
     *process = (uint8_t)__builtin_ctz(ud->free_mask);
     ud->free_mask = (uint16_t)(ud->free_mask & ~(1u << *process));
     struct harq *h = &ud->harq[*process];

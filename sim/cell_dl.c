@@ -112,16 +112,16 @@ void cell_dl_schedule(struct cell *cell)
                 if (process >= 0)
                     transmit(cell, u, (uint8_t)process);
             } else if (stream_waiting(&d->stream) > 0 && d->free_mask != 0) {
-                cell->view_ue[n] = u->in_cell;
-                fill_view(cell, u, &cell->views[n++], kind);
+                cell->work->view_ue[n] = u->in_cell;
+                fill_view(cell, u, &cell->work->views[n++], kind);
             }
         }
     }
     int32_t n_grants = cell_ask_policy(cell, &plan, RADIO_DL, cell->slot, k->dl_min_prb, n);
     for (int32_t i = 0; i < n_grants; i++) {
         uint8_t process;
-        struct harq *h = cell_new_block(cell, &plan, RADIO_DL, &cell->grants[i], kind, &process);
-        struct ue_radio *u = cell->ues[cell->view_ue[cell->grants[i].ue]];
+        struct harq *h = cell_new_block(cell, &plan, RADIO_DL, &cell->work->grants[i], kind, &process);
+        struct ue_radio *u = cell->ues[cell->work->view_ue[cell->work->grants[i].ue]];
         int64_t room = h->tb_bytes > k->tb_header_bytes ? h->tb_bytes - k->tb_header_bytes : 0;
         h->payload = (int32_t)stream_take(&u->d[RADIO_DL].stream, room, &h->start);
         h->padding = (int32_t)(room - h->payload);

@@ -317,8 +317,8 @@ void cell_ul_schedule(struct cell *cell, int64_t ul_slot)
                 continue;
             }
             if (d->free_mask != 0 && (ul_wanted(u) || idle_grant_due(cell, u, ul_slot))) {
-                cell->view_ue[n] = u->in_cell;
-                fill_view(cell, u, &cell->views[n++], kind, ul_slot);
+                cell->work->view_ue[n] = u->in_cell;
+                fill_view(cell, u, &cell->work->views[n++], kind, ul_slot);
             }
         }
     }
@@ -326,8 +326,8 @@ void cell_ul_schedule(struct cell *cell, int64_t ul_slot)
         cell_ask_policy(cell, &plan, RADIO_UL, ul_slot, (int32_t)k->config->min_grant_prb, n);
     for (int32_t i = 0; i < n_grants; i++) {
         uint8_t process;
-        struct harq *h = cell_new_block(cell, &plan, RADIO_UL, &cell->grants[i], kind, &process);
-        struct ue_radio *u = cell->ues[cell->view_ue[cell->grants[i].ue]];
+        struct harq *h = cell_new_block(cell, &plan, RADIO_UL, &cell->work->grants[i], kind, &process);
+        struct ue_radio *u = cell->ues[cell->work->view_ue[cell->work->grants[i].ue]];
         u->sched_bytes += h->tb_bytes;
         u->sr_seen = false;
         grant(cell, u, process, ul_slot);

@@ -117,6 +117,7 @@ static void deal_out(struct parts *p)
         struct world *to = p->part[part_of_cell(p, i)].world;
         move_stage(&w->cells[i]->stage, to);
         move_entity(&w->cells[i]->sampler, to);
+        cell_work_change(w->cells[i], &to->cell_work);
     }
     for (uint32_t i = 0; i < w->n_ues; i++)
         move_stage(&w->ues[i]->stage, p->part[part_of_cell(p, w->ues[i]->cell)].world);
@@ -130,6 +131,8 @@ void parts_free(struct parts *p)
 {
     if (p == NULL)
         return;
+    for (int i = 0; i < p->core->n_cells; i++)
+        cell_work_change(p->core->cells[i], &p->core->cell_work);
     for (int i = 0; p->part != NULL && i < p->n; i++) {
         struct part *part = &p->part[i];
         free(part->out);
@@ -138,6 +141,7 @@ void parts_free(struct parts *p)
         row_log_free(&part->rows);
         if (i > 0 && part->world != NULL) {
             pool_free(&part->world->requests);
+            cell_work_free(&part->world->cell_work, &part->world->cell_common);
             engine_free(part->world->engine);
         }
     }
@@ -167,9 +171,12 @@ struct parts *parts_split(struct world *w, int n, struct err *e)
             continue;
         *part->world = *w; /* all that nobody changes */
         part->world->requests = (struct pool){0};
+        part->world->cell_work = (struct cell_work){0};
         part->world->engine = engine_new(1024);
         good = good && part->world->engine != NULL &&
-               pool_init(&part->world->requests, sizeof(struct request), 256) == 0;
+               pool_init(&part->world->requests, sizeof(struct request), 256) == 0 &&
+               cell_work_init(&part->world->cell_work, &w->cell_common, &w->slices,
+                              w->cell_work.room) == 0;
         if (w->sink != NULL) {
             part->sink = row_log_sink(&part->rows, w->sink);
             part->world->sink = &part->sink;

@@ -402,6 +402,8 @@ static int make_cells(struct world *w, struct err *e)
         return 0;
     int rc = cell_common_init(&w->cell_common, sc, &w->arena, e);
     rc = rc == 0 ? make_air(w, e) : rc;
+    if (rc == 0 && cell_work_init(&w->cell_work, &w->cell_common, &w->slices, 0) != 0)
+        rc = err_memory(e, "the work of the cells");
     if (rc != 0)
         return rc;
     w->cells = arena_array(&w->arena, sc->cells.n, sizeof *w->cells);
@@ -562,6 +564,7 @@ void world_free(struct world *w)
         cell_free(w->cells[i]);
     for (uint32_t i = 0; w->radios != NULL && i < w->n_ues; i++)
         radio_free(&w->radios[i]);
+    cell_work_free(&w->cell_work, &w->cell_common);
     cell_common_free(&w->cell_common);
     if (w->control != NULL)
         slice_control_free(w->control);

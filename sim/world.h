@@ -54,6 +54,7 @@ struct world {
     struct slice_control *control; /* NULL: they stay as they are */
     struct world_group *groups;    /* by UE group */
     struct cell_common cell_common;
+    struct cell_work cell_work;
 
     struct ue **ues;
     uint32_t n_ues;

@@ -130,7 +130,7 @@ static int expect_blocks(const struct cell *cell, struct heard *heard)
     int n = 0;
     int64_t place = (cell->slot + 1) & (cell->common->ring - 1);
     for (uint32_t handle = cell->ring[place].head; handle != POOL_NONE;) {
-        const struct action *a = pool_at(&cell->actions, handle);
+        const struct action *a = pool_at(&cell->work->actions, handle);
         handle = a->next;
         if (a->kind != ACTION_END_UL || a->epoch != w->radios[a->ue].epoch)
             continue;

@@ -137,7 +137,7 @@ static void look_at_air(const struct cell *cell, bool overlaps)
     bool sends[2][64] = {{false}};
     bool taken[2][275] = {{false}};
     for (uint32_t handle = actions_at(cell, cell->slot + 1); handle != POOL_NONE;) {
-        const struct action *a = pool_at(&cell->actions, handle);
+        const struct action *a = pool_at(&cell->work->actions, handle);
         handle = a->next;
         if (a->kind != ACTION_END_UL && a->kind != ACTION_END_DL)
             continue;
@@ -220,7 +220,7 @@ static void look_at_stream(const struct cell *cell, uint32_t ue, int d)
     HOLDS(repeat == s->repeat_bytes);
     for (int64_t i = 0; i < cell->common->ring; i++)
         for (uint32_t handle = cell->ring[i].head; handle != POOL_NONE;) {
-            const struct action *a = pool_at(&cell->actions, handle);
+            const struct action *a = pool_at(&cell->work->actions, handle);
             handle = a->next;
             if (a->kind == ACTION_RLC && a->ue == cell->ues[ue]->ue && a->direction == d)
                 piece_add(&pieces, a->range.begin, a->range.end);
