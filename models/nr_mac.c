@@ -51,8 +51,8 @@ int nr_la_mcs(struct nr_la *la, const struct nr_la_config *config, int64_t frame
     int mcs = la->mcs < cap ? la->mcs : cap;
     if (frame - la->last_frame < config->update_frames)
         return mcs;
-    int64_t blocks = (int64_t)(first - la->first0);
-    int64_t retx = (int64_t)(second - la->second0);
+    int64_t blocks = (uint32_t)first - la->first0;
+    int64_t retx = (uint32_t)second - la->second0;
     double window = blocks > 0 ? (double)retx / (double)blocks : la->bler;
     la->bler = config->filter * la->bler + (1.0 - config->filter) * window;
     if (la->bler < config->lower && mcs < cap && blocks > config->min_blocks)
@@ -62,8 +62,8 @@ int nr_la_mcs(struct nr_la *la, const struct nr_la_config *config, int64_t frame
         mcs--;
     la->mcs = mcs;
     la->last_frame = frame;
-    la->first0 = first;
-    la->second0 = second;
+    la->first0 = (uint32_t)first;
+    la->second0 = (uint32_t)second;
     return mcs;
 }
 

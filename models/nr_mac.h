@@ -48,9 +48,9 @@ struct nr_la_config {
 
 struct nr_la {
     int mcs;
+    uint32_t first0, second0; /* counters at the last update, their low bits */
     double bler;
     int64_t last_frame;
-    uint64_t first0, second0; /* counters at the last update */
 };
 
 void nr_la_init(struct nr_la *la, const struct nr_la_config *config);

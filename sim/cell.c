@@ -374,8 +374,7 @@ void cell_view_ue(struct cell *cell, struct ue_radio *u, enum radio_direction d,
                   struct radio_ue_view *v)
 {
     const struct world *w = cell->stage.world;
-    const struct ue *ue = w->ues[u->ue];
-    int slice = world_slice_of(w, ue, world_now(w));
+    int slice = world_slice_of(w, u->ue, u->group, world_now(w));
     *v = (struct radio_ue_view){.ue = u->ue, .fruit = -1, .branch = -1, .service = ""};
     if (slice >= 0) {
         const struct slice *s = &w->slices.slices[slice];
@@ -386,7 +385,7 @@ void cell_view_ue(struct cell *cell, struct ue_radio *u, enum radio_direction d,
     v->max_prb = d == RADIO_UL ? cell_max_prb(cell, u) : cell->common->grid[d].n_prb;
     v->last_slot = u->d[d].last_slot;
     if (cell->policy->sees_servers)
-        v->server_queue = server_waiting(w->servers[ue->server]);
+        v->server_queue = server_waiting(w->servers[w->ues[u->ue]->server]);
 }
 
 /* --- The stage -------------------------------------------------------------------------------- */

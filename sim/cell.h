@@ -30,8 +30,10 @@
 #define SIM_CELL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/pool.h"
 #include "models/channel.h"
 #include "models/nr_error.h"
@@ -96,16 +98,15 @@ struct harq {
     int16_t tbs_prb;     /* PRB that the block is sized for (oai-willm: not always n_prb) */
     int16_t overlap_prb; /* PRB that another transmission of this slot covers too */
     bool has_bsr, failed;
+    int16_t slice; /* at first transmission, -1; a tree has at most 1 000 */
     int32_t tb_bytes;
     int32_t payload;  /* stream bytes carried */
     int32_t padding;  /* neither payload nor header */
-    int64_t start;    /* first of these in the stream */
-    int64_t bsr;      /* reported bytes */
+    int32_t bsr;      /* reported bytes */
+    int64_t start;    /* first of its payload in the stream */
     double u;         /* the block's luck: fails while u < BLER after combining */
-    double first_snr; /* dB, of its first round */
-    double snr_sum;   /* of the linear SNRs of its rounds, once there are two */
+    double snr;       /* of its first round, dB; once there are two, the sum of the linear ones */
     uint32_t request; /* whom to charge (upload statistics), POOL_NONE: none */
-    int32_t slice;    /* slice at first transmission, -1 */
 };
 
 /* A request's part of a stream. */
@@ -139,47 +140,53 @@ struct stream {
     uint32_t head, tail; /* segments not wholly delivered */
 };
 
-/* What every block touches comes first; of the processes the lowest free one is taken, so that few
- * are in use. */
+/* In a large world most of what a UE has lies in no cache when its turn comes, so that time goes by
+ * cache lines: what every block touches is the first three of its direction, and one for its HARQ
+ * process, of which the lowest free one is taken. */
 struct ue_direction {
     struct stream stream;
-    struct channel channel;
     struct nr_la la;
     struct nr_thr thr;
-    uint64_t rounds[CELL_ROUNDS_MAX];   /* transmissions by round */
-    int64_t last_slot;                  /* last scheduled (of the transmission), -1;
-                                           INT64_MAX: not attached */
-    uint16_t free_mask;                 /* free HARQ processes */
-    uint16_t retx_mask;                 /* processes in WAIT_RETX */
-    int32_t current_bytes, current_prb; /* last transmission: the testbed's *_current_* columns */
-    int64_t sdus;                       /* MAC SDUs delivered */
-    int last_snr_x10;                   /* reported SNR of the last reception */
-    int last_mcs;
-    struct harq harq[CELL_HARQ_MAX];
+    int64_t last_slot;     /* last scheduled (of the transmission), -1; INT64_MAX: not attached */
+    uint64_t rounds[2];    /* transmissions that were a first and a second round */
+    int64_t sdus;          /* MAC SDUs delivered */
+    uint16_t free_mask;    /* free HARQ processes */
+    uint16_t retx_mask;    /* processes in WAIT_RETX */
+    int32_t last_snr_x10;  /* reported SNR of the last reception */
+    int32_t current_bytes; /* last transmission: the testbed's *_current_* columns */
+    int16_t current_prb;
+    int16_t last_mcs;
+    struct channel channel; /* of a constant one the rest is not looked at */
+    _Alignas(ARENA_LINE) struct harq harq[CELL_HARQ_MAX];
 };
+_Static_assert(offsetof(struct ue_direction, channel.std_db) == 3 * ARENA_LINE &&
+                   sizeof(struct harq) == ARENA_LINE,
+               "what a block touches");
 
 /* A UE's radio. The world has one per UE; cells list those that are theirs (cell_attach.c). */
 struct ue_radio {
-    uint32_t ue;       /* world-wide */
-    struct cell *cell; /* whose it is */
-    uint32_t in_cell;  /* its place there */
-    uint32_t epoch;    /* detachments so far: actions of an earlier one are void */
-    bool attached;
-    struct ue_direction d[2];
-    struct channel headroom; /* power headroom that is reported, dB */
+    _Alignas(ARENA_LINE) struct cell *cell; /* whose it is */
+    uint32_t ue;                            /* world-wide */
+    uint32_t in_cell;                       /* its place there */
+    uint32_t epoch;        /* detachments so far: actions of an earlier one are void */
+    uint16_t group;        /* of UEs */
+    int8_t cqi;
+    bool attached : 1;
     /* uplink only */
-    int64_t estimate;    /* gNB's idea of the UE's buffer */
-    int64_t sched_bytes; /* granted and not yet decoded */
+    bool bsr_due : 1;    /* a regular BSR is triggered */
+    bool bsr_timer : 1;  /* an ACTION_BSR is under way */
+    bool sr_pending : 1; /* the UE waits for an SR occasion */
+    bool sr_seen : 1;    /* the gNB has seen the SR */
+    int32_t estimate;       /* gNB's idea of the UE's buffer: what a BSR says at most */
+    int32_t sched_bytes;    /* granted and not yet decoded: 16 blocks at most */
     int64_t last_bsr_slot;
     int64_t last_data_slot; /* last first-round transmission: restarts retxBSR-Timer */
-    bool bsr_due;           /* a regular BSR is triggered */
-    bool bsr_timer;         /* an ACTION_BSR is under way */
-    bool sr_pending;        /* the UE waits for an SR occasion */
-    bool sr_seen;           /* the gNB has seen the SR */
     int64_t sr_known_slot;  /* slot in which the gNB hears the last SR, -1: taken back */
-    int64_t cqi_report;     /* number of the CQI report below, -1: none */
-    int cqi;
+    int64_t cqi_report;     /* downlink: number of the report that `cqi` is of, -1: none */
+    struct ue_direction d[2];
+    struct channel headroom; /* power headroom that is reported, dB */
 };
+_Static_assert(offsetof(struct ue_radio, d) == ARENA_LINE, "a UE's own is one line");
 
 /* Something that happens at the beginning of a slot; kept in a ring of lists. */
 enum action_kind {
@@ -275,7 +282,8 @@ void cell_start(struct cell *cell);
 void cell_finish(struct cell *cell);
 
 /* cell_attach.c */
-void radio_init(struct ue_radio *u, const struct cell_common *k, uint64_t seed, uint32_t ue);
+void radio_init(struct ue_radio *u, const struct cell_common *k, uint64_t seed, uint32_t ue,
+                uint32_t group);
 void radio_free(struct ue_radio *u);
 /* Makes a detached UE one of the cell's; Returns 0 or ERR_MEMORY. */
 int cell_join(struct cell *cell, struct ue_radio *u);

@@ -94,9 +94,10 @@ static void init_headroom(struct ue_radio *u, const struct cell_common *k, uint6
                  varies ? llround(o->correlation_ms * 1e6) : 1, seed, HEADROOM_LUCK + u->ue);
 }
 
-void radio_init(struct ue_radio *u, const struct cell_common *k, uint64_t seed, uint32_t ue)
+void radio_init(struct ue_radio *u, const struct cell_common *k, uint64_t seed, uint32_t ue,
+                uint32_t group)
 {
-    *u = (struct ue_radio){.ue = ue};
+    *u = (struct ue_radio){.ue = ue, .group = (uint16_t)group};
     for (int d = 0; d < 2; d++) {
         u->d[d].stream.head = POOL_NONE;
         init_channel(&u->d[d].channel, k, (enum radio_direction)d, seed, ue);

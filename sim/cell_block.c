@@ -108,17 +108,18 @@ bool cell_transmission_fails(struct cell *cell, struct ue_radio *u, enum radio_d
     ud->last_snr_x10 = reported(k, snr);
     if (d == RADIO_UL)
         snr = ul_detected_db(k, h, snr);
-    ud->rounds[h->round < CELL_ROUNDS_MAX ? h->round : CELL_ROUNDS_MAX - 1]++;
+    if (h->round < 2)
+        ud->rounds[h->round]++;
     double effective = snr;
     if (h->round == 0) {
         h->u = draw_uniform(cell->stage.world->seed, DRAW_BLOCK_ERROR, u->ue,
                             (uint64_t)slot << 1 | (uint64_t)d);
-        h->first_snr = snr;
+        h->snr = snr;
     } else {
         if (h->round == 1)
-            h->snr_sum = ratio_of_db(h->first_snr);
-        h->snr_sum += ratio_of_db(snr);
-        effective = db_of_ratio(h->snr_sum / (h->round + 1)) +
+            h->snr = ratio_of_db(h->snr);
+        h->snr += ratio_of_db(snr);
+        effective = db_of_ratio(h->snr / (h->round + 1)) +
                     nr_harq_gain_db((enum nr_combining)k->config->combining, k->grid[d].qm[h->mcs],
                                     k->grid[d].r_x10240[h->mcs], h->round + 1);
     }
@@ -353,7 +354,7 @@ struct harq *cell_new_block(struct cell *cell, struct cell_plan *plan, enum radi
                        .n_prb = (int16_t)grant->n_prb,
                        .tbs_prb = (int16_t)grant->tbs_prb,
                        .request = POOL_NONE,
-                       .slice = v->fruit >= 0 ? v->fruit : v->branch,
+                       .slice = (int16_t)(v->fruit >= 0 ? v->fruit : v->branch),
                        .tb_bytes =
                            nr_grid_bytes(&cell->common->grid[d], kind, v->mcs, grant->tbs_prb)};
     cell_plan_add(plan, h, grant->prb_start);

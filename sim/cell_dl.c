@@ -19,7 +19,7 @@ int cell_dl_cqi(struct cell *cell, struct ue_radio *u, int64_t slot)
         int64_t measured = report * cell->common->cqi_slots;
         double snr = cell_wideband_snr_db(cell, u, measured);
         const struct scenario_radio *c = cell->common->config;
-        u->cqi = nr_cqi_of_snr((enum nr_decoder)c->decoder, (int)c->mcs_table_dl, snr,
+        u->cqi = (int8_t)nr_cqi_of_snr((enum nr_decoder)c->decoder, (int)c->mcs_table_dl, snr,
                                cell->common->grid[RADIO_DL].n_prb);
         u->cqi_report = report;
     }

@@ -22,10 +22,9 @@ static void sample_ue(struct cell *cell, struct ue_radio *u, int64_t slot, int n
 {
     struct world *w = cell->stage.world;
     const struct cell_common *k = cell->common;
-    const struct ue *ue = w->ues[u->ue];
     const struct ue_direction *dl = &u->d[RADIO_DL];
     const struct ue_direction *ul = &u->d[RADIO_UL];
-    int slice = world_slice_of(w, ue, world_now(w));
+    int slice = world_slice_of(w, u->ue, u->group, world_now(w));
     const struct slice *fruit = NULL;
     const struct slice *branch = NULL;
     if (slice >= 0) {

@@ -166,7 +166,7 @@ static void build_block(struct cell *cell, struct ue_radio *u, struct harq *h)
     h->padding = (int32_t)(h->tb_bytes - used);
     waiting = stream_waiting(s);
     if (h->has_bsr) {
-        h->bsr = nr_bsr_report(waiting);
+        h->bsr = (int32_t)nr_bsr_report(waiting);
         u->last_bsr_slot = cell->slot;
         u->bsr_due = false;
         u->sr_pending = false;

@@ -100,7 +100,7 @@ static void look_at_radio(struct server *s)
     const struct world *w = s->stage.world;
     memset(s->backlog_bytes, 0, (size_t)w->slices.n * sizeof *s->backlog_bytes);
     for (uint32_t i = 0; i < w->n_ues; i++) {
-        int slice = world_slice_of(w, w->ues[i], world_now(w));
+        int slice = world_slice_of(w, i, w->ues[i]->group_index, world_now(w));
         if (slice >= 0)
             s->backlog_bytes[slice] += stream_waiting(&w->radios[i].d[RADIO_DL].stream);
     }

@@ -230,7 +230,7 @@ static void measure(struct slice_control *c, const struct slice_side *s)
                                                    : u->estimate - u->sched_bytes;
         if (!u->attached || waiting <= 0)
             continue;
-        int slice = world_slice_of(w, w->ues[u->ue], world_now(w));
+        int slice = world_slice_of(w, u->ue, u->group, world_now(w));
         slice = slice >= 0 ? slice : n;
         double per_prb = nr_grid_bytes(g, full_kind(g), mcs_of(c, s, u), g->n_prb);
         c->bytes[slice] += waiting;

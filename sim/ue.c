@@ -49,7 +49,7 @@ static void ask(struct ue *ue)
     r->cell = ue->cell;
     choose_slice(ue);
     r->arm = ue->arm;
-    r->slice = world_slice_of(w, ue, now);
+    r->slice = world_slice_of(w, ue->index, ue->group_index, now);
     bool later =
         router_routes(ue->group) || (w->edge != NULL && edge_stands_at(w->edge, STAGE_SERVER));
     r->server = later ? ROUTER_LATER : ue->server;

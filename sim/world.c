@@ -237,11 +237,11 @@ void world_request_rows(struct world *w, const struct request *r)
         write_server(w, r);
 }
 
-int world_slice_of(const struct world *w, const struct ue *ue, int64_t t_ns)
+int world_slice_of(const struct world *w, uint32_t ue, uint32_t group, int64_t t_ns)
 {
-    const struct world_group *g = &w->groups[ue->group_index];
+    const struct world_group *g = &w->groups[group];
     if (g->choice != NULL)
-        return g->arms[ue->arm];
+        return g->arms[w->ues[ue]->arm];
     if (g->n_cycle == 0)
         return g->slice;
     return g->cycle[t_ns / g->cycle_ns % g->n_cycle];
@@ -408,11 +408,11 @@ static int make_cells(struct world *w, struct err *e)
         return rc;
     w->cells = arena_array(&w->arena, sc->cells.n, sizeof *w->cells);
     struct cell *all = arena_array(&w->arena, sc->cells.n, sizeof *all);
-    w->radios = arena_array(&w->arena, w->n_ues, sizeof *w->radios);
+    w->radios = arena_lines(&w->arena, w->n_ues, sizeof *w->radios);
     if (w->cells == NULL || all == NULL || w->radios == NULL)
         return err_memory(e, "the cells");
     for (uint32_t k = 0; k < w->n_ues; k++)
-        radio_init(&w->radios[k], &w->cell_common, w->seed, k);
+        radio_init(&w->radios[k], &w->cell_common, w->seed, k, w->ues[k]->group_index);
     uint32_t samplers = (1u << 24) - (uint32_t)sc->cells.n;
     for (int i = 0; i < (int)sc->cells.n; i++) {
         w->cells[i] = &all[i];

@@ -106,8 +106,8 @@ void world_request_done(struct world *w, uint32_t handle, const char *failure);
 /* Writes the rows of a request as it stands (in flight at the end of the run). */
 void world_request_rows(struct world *w, const struct request *r);
 
-/* Slice of a UE at a time: its group's, the one its cycle stands at, or the one that it has chosen
+/* Slice of a UE, which is of that group, at a time: its group's, the one its cycle stands at, or the one that it has chosen
  * last; -1: none. */
-int world_slice_of(const struct world *w, const struct ue *ue, int64_t t_ns);
+int world_slice_of(const struct world *w, uint32_t ue, uint32_t group, int64_t t_ns);
 
 #endif
