@@ -22,8 +22,8 @@ void stream_enter(struct cell *cell, struct ue_radio *u, enum radio_direction d,
     const struct cell_common *k = cell->common;
     struct stream *s = &u->d[d].stream;
     const struct request *r = world_request(w, request);
-    int64_t taken = r->at[d == RADIO_UL ? STAGE_RADIO_UL : STAGE_RADIO_DL].bytes_in;
-    int64_t tunnel = w->ues[r->ue]->tunnel_bytes;
+    int64_t taken = r->at[d == RADIO_UL ? STAGE_RADIO_UL : STAGE_RADIO_DL].bytes;
+    int64_t tunnel = w->groups[r->group].tunnel_bytes;
     int64_t full = k->packet_payload_bytes - tunnel;
     int64_t packets = (flags & CHUNK_CONTROL) != 0
                           ? 1

@@ -6,7 +6,6 @@
 
 #include "base/units.h"
 #include "sim/parts.h"
-#include "sim/ue.h"
 #include "sim/world.h"
 
 struct link_chunk {
@@ -30,8 +29,8 @@ static void link_accept(struct stage *stage, enum stage_index index, uint32_t re
     struct request *r = world_request(w, request);
     int64_t now = world_now(w);
     /* stage_pass() has already counted these bytes as taken. */
-    int64_t taken = r->at[index].bytes_in;
-    int64_t tunnel = w->ues[r->ue]->tunnel_bytes;
+    int64_t taken = r->at[index].bytes;
+    int64_t tunnel = w->groups[r->group].tunnel_bytes;
     int64_t payload = link->payload_bytes - tunnel;
     int64_t n = (flags & CHUNK_CONTROL) != 0
                     ? 1
@@ -39,12 +38,13 @@ static void link_accept(struct stage *stage, enum stage_index index, uint32_t re
     int64_t wire = bytes + (link->header_bytes + tunnel) * n;
     int64_t start = now > link->busy_until_ns ? now : link->busy_until_ns;
     link->busy_until_ns = start + llround((double)wire * 8.0 / link->bits_per_ns);
-    r->at[index].bytes_held += bytes;
+    int64_t *kept = request_held(r, index);
+    *kept += bytes;
     if (flags == 0)
         return;
+    int64_t held = *kept;
+    *kept = 0;
     if (link->parts != NULL) {
-        int64_t held = r->at[index].bytes_held;
-        r->at[index].bytes_held = 0;
         parts_send(link->parts, link, index, request, held, flags,
                    link->busy_until_ns + link->delay_ns);
         return;
@@ -56,8 +56,7 @@ static void link_accept(struct stage *stage, enum stage_index index, uint32_t re
     }
     struct link_chunk *c = pool_at(&link->chunks, handle);
     *c = (struct link_chunk){
-        .request = request, .index = index, .bytes = r->at[index].bytes_held, .flags = flags};
-    r->at[index].bytes_held = 0;
+        .request = request, .index = index, .bytes = held, .flags = flags};
     engine_at(&stage->entity, link->busy_until_ns + link->delay_ns, &stage->entity, 0, handle);
 }
 

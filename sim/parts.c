@@ -267,7 +267,6 @@ static void bring_home(struct request *mine, const struct request *theirs)
     mine->live_next = cell.live_next;
     for (int i = 0; i <= STAGE_RADIO_UL; i++)
         mine->at[i] = cell.at[i];
-    mine->at[STAGE_TRANSPORT_DL].bytes_out = cell.at[STAGE_TRANSPORT_DL].bytes_out;
     mine->at[STAGE_RADIO_DL] = cell.at[STAGE_RADIO_DL];
     mine->at[STAGE_UE_RX] = cell.at[STAGE_UE_RX];
     mine->ue_first_byte = cell.ue_first_byte;

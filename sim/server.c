@@ -252,7 +252,7 @@ static struct batch_request batch_request_of(const struct server *s, const struc
                               .prompt_tokens = r->input_tokens,
                               .vision_passes = r->vision_passes,
                               .output_tokens = r->output_tokens};
-    int group = (int)w->ues[r->ue]->group_index;
+    int group = (int)r->group;
     if (r->n_blocks > 0 && server_caches(s, m, group)) {
         b.prefix = w->traces[group].blocks + r->first_block;
         b.n_prefix = (int32_t)r->n_blocks;
@@ -352,9 +352,11 @@ void server_accept(struct stage *stage, enum stage_index index, uint32_t request
     struct request *r = world_request(w, request);
     if (r->tx_width > 0) {
         int64_t tokens;
+        int64_t passes;
         llm_image_tokens(&model_asked(s, request)->card, r->tx_width, r->tx_height, &tokens,
-                         &r->vision_passes);
+                         &passes);
         r->input_tokens += tokens;
+        r->vision_passes = (int32_t)passes;
     }
     s->in_hand++;
     engine_at(&stage->entity, world_now(w) + ns_of_s(s->config->request_overhead_ms / 1e3),

@@ -14,7 +14,6 @@ struct ue {
     const struct scenario_ues *group;
     int cell; /* -1 without a radio */
     uint32_t server;
-    int64_t tunnel_bytes; /* header of the application-layer tunnel on each of its packets */
     uint32_t asked;       /* requests born so far */
     uint32_t in_flight;
     int64_t last_asked_ns;

@@ -31,7 +31,7 @@ uint32_t world_request_born(struct world *w)
     r->ue_first_byte = r->done = r->queued_since = NS_NEVER;
     r->ul_bler = NAN;
     for (int i = 0; i < STAGE_COUNT; i++)
-        r->at[i].first_in = r->at[i].last_in = r->at[i].out = NS_NEVER;
+        r->at[i].in = r->at[i].out = NS_NEVER;
     world_request_list(w, handle);
     w->arrived++;
     return handle;
@@ -124,24 +124,24 @@ static void write_request(struct world *w, const struct request *r, const char *
                                  .input_tokens = r->input_tokens,
                                  .output_tokens = r->output_tokens,
                                  .born_ns = r->born,
-                                 .ue_tx_in_ns = stamp(at[STAGE_UE_TX].first_in),
+                                 .ue_tx_in_ns = stamp(at[STAGE_UE_TX].in),
                                  .ue_tx_out_ns = stamp(at[STAGE_UE_TX].out),
-                                 .radio_ul_in_ns = stamp(at[STAGE_RADIO_UL].first_in),
+                                 .radio_ul_in_ns = stamp(at[STAGE_RADIO_UL].in),
                                  .radio_ul_out_ns = stamp(at[STAGE_RADIO_UL].out),
-                                 .transport_ul_in_ns = stamp(at[STAGE_TRANSPORT_UL].last_in),
+                                 .transport_ul_in_ns = stamp(at[STAGE_TRANSPORT_UL].in),
                                  .transport_ul_out_ns = stamp(at[STAGE_TRANSPORT_UL].out),
-                                 .core_ul_in_ns = stamp(at[STAGE_CORE_UL].last_in),
+                                 .core_ul_in_ns = stamp(at[STAGE_CORE_UL].in),
                                  .core_ul_out_ns = stamp(at[STAGE_CORE_UL].out),
-                                 .server_in_ns = stamp(at[STAGE_SERVER].last_in),
+                                 .server_in_ns = stamp(at[STAGE_SERVER].in),
                                  .server_start_ns = stamp(r->server_start),
                                  .first_token_ns = stamp(r->first_token),
                                  .last_token_ns = stamp(r->last_token),
                                  .server_out_ns = stamp(at[STAGE_SERVER].out),
-                                 .core_dl_in_ns = stamp(at[STAGE_CORE_DL].last_in),
+                                 .core_dl_in_ns = stamp(at[STAGE_CORE_DL].in),
                                  .core_dl_out_ns = stamp(at[STAGE_CORE_DL].out),
-                                 .transport_dl_in_ns = stamp(at[STAGE_TRANSPORT_DL].last_in),
+                                 .transport_dl_in_ns = stamp(at[STAGE_TRANSPORT_DL].in),
                                  .transport_dl_out_ns = stamp(at[STAGE_TRANSPORT_DL].out),
-                                 .radio_dl_in_ns = stamp(at[STAGE_RADIO_DL].first_in),
+                                 .radio_dl_in_ns = stamp(at[STAGE_RADIO_DL].in),
                                  .radio_dl_out_ns = stamp(at[STAGE_RADIO_DL].out),
                                  .ue_first_byte_ns = stamp(r->ue_first_byte),
                                  .done_ns = stamp(r->done),
@@ -158,8 +158,8 @@ static void write_ue(struct world *w, const struct request *r, const char *tx, c
 {
     const struct ue *ue = w->ues[r->ue];
     const struct server *server = w->servers[r->server];
-    double up = span_ms(r->at[STAGE_RADIO_UL].first_in, r->at[STAGE_RADIO_UL].out);
-    double down = span_ms(r->at[STAGE_RADIO_DL].first_in, r->at[STAGE_RADIO_DL].out);
+    double up = span_ms(r->at[STAGE_RADIO_UL].in, r->at[STAGE_RADIO_UL].out);
+    double down = span_ms(r->at[STAGE_RADIO_DL].in, r->at[STAGE_RADIO_DL].out);
     struct ue_record row = {
         .request_id = (int64_t)r->id,
         .timestamp_ms = RECORD_EPOCH_MS + r->born / NS_PER_MS,
@@ -176,7 +176,7 @@ static void write_ue(struct world *w, const struct request *r, const char *tx, c
                 ? llround(((const struct traffic_willm *)ue->group->traffic.options)->period_s *
                           1e3)
                 : 0,
-        .uplink_time_ms = span_ms(r->born, r->at[STAGE_SERVER].last_in),
+        .uplink_time_ms = span_ms(r->born, r->at[STAGE_SERVER].in),
         .downlink_time_ms = span_ms(r->last_token, r->done),
         .downlink_text_bytes = r->text_bytes,
         .uplink_bytes = r->uplink_bytes,
@@ -190,9 +190,9 @@ static void write_server(struct world *w, const struct request *r)
     struct server_record row = {
         .request_id = (int64_t)r->id,
         .server = server->id,
-        .timestamp_ms = RECORD_EPOCH_MS + r->at[STAGE_SERVER].last_in / NS_PER_MS,
+        .timestamp_ms = RECORD_EPOCH_MS + r->at[STAGE_SERVER].in / NS_PER_MS,
         .llm_inference_time_ms = span_ms(r->server_start, r->last_token),
-        .server_processing_time_ms = span_ms(r->at[STAGE_SERVER].last_in, r->at[STAGE_SERVER].out),
+        .server_processing_time_ms = span_ms(r->at[STAGE_SERVER].in, r->at[STAGE_SERVER].out),
         .input_tokens = r->input_tokens,
         .output_tokens = r->output_tokens,
         .cold_start_time_ms = ms_of_ns(r->load_ns),
@@ -290,6 +290,8 @@ static int make_groups(struct world *w, struct err *e)
         struct world_group *g = &w->groups[i];
         const char *const *ids = groups[i].slice_cycle.items;
         g->slice = scenario_slice_index(sc, groups[i].slice);
+        if (!groups[i].native_slicing && sc->transport != NULL)
+            g->tunnel_bytes = sc->transport->tunnel_header_bytes;
         int rc = make_choice(w, i, e);
         if (rc != 0)
             return rc;
@@ -351,8 +353,6 @@ static int make_ues(struct world *w, uint32_t *next_id, struct err *e)
                     return err_memory(e, "what phones learn");
             }
             ue->cell = -1;
-            if (!groups[i].native_slicing && sc->transport != NULL)
-                ue->tunnel_bytes = sc->transport->tunnel_header_bytes;
             if (sc->radio != NULL)
                 ue->cell = any_cell ? (int)(k % sc->cells.n) : index_of_cell(sc, groups[i].cell);
             ue->server = any_server ? router_in_turn(sc, &groups[i], k)

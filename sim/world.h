@@ -27,7 +27,8 @@ struct ue;
 
 /* What a UE group's slice is, over time. */
 struct world_group {
-    int slice;  /* -1: none */
+    int64_t tunnel_bytes; /* header of the application-layer tunnel on each of its packets */
+    int slice;            /* -1: none */
     int *cycle; /* slices taken in turn */
     int64_t n_cycle, cycle_ns;
     const struct choice_policy *choice; /* NULL: its phones do not learn */

@@ -107,12 +107,17 @@ static void watch_accept(struct stage *stage, enum stage_index index, uint32_t r
     } else {
         assert_int_equal(bytes, 0);
     }
-    /* S1, from the inside: the UE has it all, so every stage has handed on what it took. */
-    if (index == STAGE_UE_RX && (flags & CHUNK_LAST) != 0)
-        for (int i = 0; i < STAGE_UE_RX; i++) {
-            int64_t taken = i == STAGE_SERVER ? r->downlink_bytes : r->at[i].bytes_in;
-            assert_int_equal(r->at[i].bytes_out, taken);
+    /* S1, from the inside: the UE has it all, so every stage has taken what the one before it took,
+     * and nothing is kept. */
+    if (index == STAGE_UE_RX && (flags & CHUNK_LAST) != 0) {
+        for (int i = STAGE_UE_TX; i <= STAGE_UE_RX; i++) {
+            bool there = trail_of(r->id)->chunks[i] > 0 || i == STAGE_UE_TX || i == STAGE_UE_RX;
+            int64_t bytes_of = i <= STAGE_SERVER ? r->uplink_bytes : r->downlink_bytes;
+            assert_int_equal(r->at[i].bytes, there ? bytes_of : 0);
         }
+        for (int i = 0; i < 4; i++)
+            assert_int_equal(r->held[i], 0);
+    }
     int i = 0;
     while (watched.stage[i] != stage)
         i++;
