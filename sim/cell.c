@@ -178,6 +178,28 @@ void cell_wake(struct cell *cell)
     arm(cell, now / cell->common->frame.slot_ns + 1);
 }
 
+static uint64_t ring_place(const struct cell *cell, int64_t slot)
+{
+    return (uint64_t)slot & (uint64_t)(cell->common->ring - 1);
+}
+
+static struct action *action_at(const struct cell *cell, uint32_t handle)
+{
+    return pool_at(&cell->work->actions, handle);
+}
+
+uint32_t cell_first_action(const struct cell *cell, int64_t slot)
+{
+    uint32_t last = cell_ring(cell)[ring_place(cell, slot)];
+    return last != POOL_NONE ? action_at(cell, last)->next : POOL_NONE;
+}
+
+uint32_t cell_next_action(const struct cell *cell, int64_t slot, uint32_t handle)
+{
+    bool last = handle == cell_ring(cell)[ring_place(cell, slot)];
+    return last ? POOL_NONE : action_at(cell, handle)->next;
+}
+
 void cell_act(struct cell *cell, int64_t slot, struct action action)
 {
     assert(slot > cell->slot);
@@ -186,20 +208,21 @@ void cell_act(struct cell *cell, int64_t slot, struct action action)
         cell->stage.world->sink_error = ERR_MEMORY;
         return;
     }
-    action.next = POOL_NONE;
     action.epoch = cell->stage.world->radios[action.ue].epoch;
-    *(struct action *)pool_at(&cell->work->actions, handle) = action;
-    uint64_t place = (uint64_t)slot & (uint64_t)(cell->common->ring - 1);
-    struct action_list *list = &cell->ring[place];
-    if (list->head == POOL_NONE) {
-        list->head = handle;
+    uint64_t place = ring_place(cell, slot);
+    uint32_t *last = &cell_ring(cell)[place];
+    if (*last == POOL_NONE) {
         cell->ring_used[place / 64] |= 1ULL << place % 64;
+        action.next = handle;
     } else {
-        ((struct action *)pool_at(&cell->work->actions, list->tail))->next = handle;
+        struct action *before = action_at(cell, *last);
+        action.next = before->next;
+        before->next = handle;
     }
-    list->tail = handle;
+    *last = handle;
+    *action_at(cell, handle) = action;
     /* During a visit the next one is armed at its end. */
-    if (!cell->visiting)
+    if (cell->work->visiting != cell)
         arm(cell, slot);
 }
 
@@ -208,7 +231,7 @@ static int64_t next_action(const struct cell *cell, int64_t slot)
 {
     int64_t ring = cell->common->ring;
     for (int64_t s = slot + 1; s < slot + ring;) {
-        uint64_t place = (uint64_t)s & (uint64_t)(ring - 1);
+        uint64_t place = ring_place(cell, s);
         uint64_t bits = cell->ring_used[place / 64] >> place % 64;
         if (bits != 0)
             return s + __builtin_ctzll(bits);
@@ -217,27 +240,29 @@ static int64_t next_action(const struct cell *cell, int64_t slot)
     return INT64_MAX;
 }
 
-static bool any(const uint64_t *bits, uint32_t words)
+/* Some UE may be scheduled. */
+static bool any(struct cell *cell, enum radio_direction d)
 {
-    for (uint32_t i = 0; i < words; i++)
+    const uint64_t *bits = cell_active(cell, d);
+    for (uint32_t i = 0; i < cell_words(cell); i++)
         if (bits[i] != 0)
             return true;
     return false;
 }
 
 /* First slot after the one just visited in which there is something to do. */
-static int64_t next_work(const struct cell *cell)
+static int64_t next_work(struct cell *cell)
 {
     const struct cell_common *k = cell->common;
     int64_t slot = cell->slot;
     int64_t next = next_action(cell, slot);
-    if (any(cell->active[RADIO_DL], cell->words)) {
+    if (any(cell, RADIO_DL)) {
         int64_t s = slot + 1;
         while (k->frame.dl_symbols[nr_frame_phase(&k->frame, s)] == 0)
             s++;
         next = s < next ? s : next;
     }
-    if (any(cell->active[RADIO_UL], cell->words)) {
+    if (any(cell, RADIO_UL)) {
         int64_t s = nr_frame_next_pdcch(&k->frame, slot + 1);
         next = s < next ? s : next;
     }
@@ -321,16 +346,20 @@ static void visit(struct cell *cell, int64_t slot)
     const struct cell_common *k = cell->common;
     cell->slot = slot;
     cell->visited++;
-    cell->visiting = true;
+    cell->work->visiting = cell;
 
-    uint64_t place = (uint64_t)slot & (uint64_t)(k->ring - 1);
-    uint32_t handle = cell->ring[place].head;
-    cell->ring[place].head = POOL_NONE;
-    cell->ring_used[place / 64] &= ~(1ULL << place % 64);
-    act_all(cell, handle);
+    uint64_t place = ring_place(cell, slot);
+    uint32_t last = cell_ring(cell)[place];
+    if (last != POOL_NONE) {
+        uint32_t first = action_at(cell, last)->next;
+        action_at(cell, last)->next = POOL_NONE;
+        cell_ring(cell)[place] = POOL_NONE;
+        cell->ring_used[place / 64] &= ~(1ULL << place % 64);
+        act_all(cell, first);
+    }
 
     int phase = nr_frame_phase(&k->frame, slot);
-    cell->dcis_left = k->config->pdcch_dcis > 0 ? (int32_t)k->config->pdcch_dcis : INT32_MAX;
+    cell->work->dcis_left = k->config->pdcch_dcis > 0 ? (int32_t)k->config->pdcch_dcis : INT32_MAX;
     if (k->frame.pdcch[phase]) {
         /* Every UL slot whose last possible PDCCH is this one. */
         int64_t ul = slot + k->config->k2_slots;
@@ -342,7 +371,7 @@ static void visit(struct cell *cell, int64_t slot)
     }
     if (k->frame.dl_symbols[phase] > 0)
         cell_dl_schedule(cell);
-    cell->visiting = false;
+    cell->work->visiting = NULL;
 }
 
 static void cell_handle(struct entity *self, uint32_t kind, uint64_t arg)
@@ -364,10 +393,11 @@ static void cell_handle(struct entity *self, uint32_t kind, uint64_t arg)
 void cell_mark(struct cell *cell, enum radio_direction d, const struct ue_radio *u, bool active)
 {
     uint32_t i = u->in_cell;
+    uint64_t *word = &cell_active(cell, d)[i / 64];
     if (active)
-        cell->active[d][i / 64] |= 1ULL << i % 64;
+        *word |= 1ULL << i % 64;
     else
-        cell->active[d][i / 64] &= ~(1ULL << i % 64);
+        *word &= ~(1ULL << i % 64);
 }
 
 void cell_view_ue(struct cell *cell, struct ue_radio *u, enum radio_direction d,
@@ -406,7 +436,7 @@ static void cell_accept(struct stage *stage, enum stage_index index, uint32_t re
         if (!u->attached)
             return;
         cell_dl_mark(cell, u);
-        if (!cell->visiting)
+        if (cell->work->visiting != cell)
             cell_wake(cell);
     }
 }
@@ -441,13 +471,13 @@ int cell_init(struct cell *cell, struct world *w, const struct cell_common *comm
     cell->policy = radio_policies[common->config->policy.index];
 
     size_t ring = (size_t)common->ring;
-    cell->ring = malloc(ring * sizeof *cell->ring);
-    cell->ring_used = calloc(ring / 64, sizeof *cell->ring_used);
-    size_t totals = 1 + (size_t)w->slices.n;
-    bool good = cell->ring != NULL && cell->ring_used != NULL;
+    size_t used = ring / 64 * sizeof *cell->ring_used;
+    cell->ring_used = arena_lines(&w->arena, 1, used + ring * sizeof *cell_ring(cell));
+    bool good = cell->ring_used != NULL;
     for (int d = 0; d < 2 && good; d++) {
-        cell->totals[d] = calloc(totals, sizeof *cell->totals[d]);
-        good = cell->totals[d] != NULL;
+        cell->sums[d].slices =
+            arena_array(&w->arena, (size_t)w->slices.n, sizeof *cell->sums[d].slices);
+        good = cell->sums[d].slices != NULL;
         cell->trees[d] = slice_control_of(w, index, (enum radio_direction)d);
         cell->policy_state[d] = cell->work->policy_state[d];
         if (good && cell->trees[d] != &w->slices && cell->policy->create != NULL) {
@@ -461,7 +491,7 @@ int cell_init(struct cell *cell, struct world *w, const struct cell_common *comm
         return err_memory(e, "a cell");
     }
     for (size_t i = 0; i < ring; i++)
-        cell->ring[i] = (struct action_list){POOL_NONE, POOL_NONE};
+        cell_ring(cell)[i] = POOL_NONE;
     return 0;
 }
 
@@ -471,12 +501,9 @@ void cell_free(struct cell *cell)
         bool own = cell->work != NULL && cell->policy_state[d] != cell->work->policy_state[d];
         if (own && cell->policy_state[d] != NULL && cell->policy->destroy != NULL)
             cell->policy->destroy(cell->policy_state[d]);
-        free(cell->active[d]);
-        free(cell->totals[d]);
+        free(cell->many[d]);
     }
     free(cell->ues);
-    free(cell->ring);
-    free(cell->ring_used);
     memset(cell, 0, sizeof *cell);
 }
 

@@ -44,7 +44,6 @@
 #include "sim/stage.h"
 
 #define CELL_HARQ_MAX   16
-#define CELL_ROUNDS_MAX 8
 #define CELL_BLOCKS_MAX 64 /* UEs in one slot */
 #define CELL_CQI_MAX    15 /* 38.214 tables 5.2.2.1-2 to -4 */
 #define CELL_PRB_WORDS  5  /* 275 PRB at most, 38.101-1 table 5.3.2-1 */
@@ -204,17 +203,14 @@ struct action {
     uint8_t direction;
     uint32_t ue;        /* world-wide */
     uint32_t epoch;     /* of the UE when it was asked for */
-    uint32_t next;      /* in the ring's list */
+    uint32_t next;      /* in the list of its slot */
     struct range range; /* RLC: what was lost */
 };
 
-struct action_list {
-    uint32_t head, tail; /* POOL_NONE: empty */
-};
-
+/* Those of a usual block first. */
 struct cell_totals {
-    int64_t prb_used, blocks, blocks_retx, blocks_retx1, blocks_lost, errors;
-    int64_t bytes_scheduled, bytes_retx, bytes_payload, bytes_padding, mcs_sum;
+    int64_t prb_used, bytes_scheduled, bytes_padding, bytes_payload, blocks, mcs_sum;
+    int64_t errors, blocks_retx, blocks_retx1, blocks_lost, bytes_retx;
 };
 
 /* What the cells of one world work with. One thread at a time works on a world, or on a part of one,
@@ -228,32 +224,64 @@ struct cell_work {
     struct radio_grant *grants;  /* [room + max_ues_per_slot] */
     uint32_t room;               /* UEs of the largest cell */
     int32_t *retx_prb;           /* [slices] of the slot that is planned; NULL: not counted */
+    const struct cell *visiting; /* a slot of this one, NULL: none */
+    int32_t dcis_left;           /* what the PDCCH of this slot still holds */
 };
 
+/* Of one direction. */
+struct cell_sums {
+    _Alignas(ARENA_LINE) struct cell_totals all;
+    struct cell_totals *slices; /* [slices] */
+};
+
+/* What every visit touches is the first two cache lines, one of the ring and one of its sums. */
 struct cell {
-    struct stage stage;
+    _Alignas(ARENA_LINE) struct stage stage;
     struct cell_work *work;
     const struct cell_common *common;
-    int index;
-    const char *id;
+
+    int64_t slot;        /* being visited, or visited last; -1 */
+    int64_t armed;       /* slot for which an event is under way; INT64_MAX: none */
+    uint64_t few[2];     /* UEs that may be scheduled, by direction, while there is room for 64 */
+    uint64_t *ring_used; /* bitmap over the ring of actions by slot, which lies behind it */
     struct ue_radio **ues; /* ascending by world index */
     uint32_t n_ues, room;
-    uint64_t *active[2]; /* bitsets of UEs that may be scheduled, by direction */
-    uint32_t words;      /* that n_ues need */
-    const struct radio_policy *policy;
+    uint64_t visited;
+
+    uint64_t *many[2];                 /* like few, with more room */
     void *policy_state[2];             /* the work's, but for a cell with a tree of its own */
     const struct slice_tree *trees[2]; /* the slices' shares in force, by direction */
-    struct action_list *ring; /* [common->ring] actions by slot */
-    uint64_t *ring_used;      /* bitmap over the ring */
-    int64_t slot;             /* being visited, or visited last; -1 */
-    int64_t armed;            /* slot for which an event is under way; INT64_MAX: none */
-    bool visiting;
-    int32_t dcis_left; /* what the PDCCH of this slot still holds */
-    uint64_t visited;
-    struct cell_totals *totals[2]; /* [0] all, [1 + slice]; by direction */
-    struct entity sampler;         /* RAN records: after everything else at its instant */
-    int64_t sample_ns;             /* 0: off */
+    const struct radio_policy *policy;
+    int64_t sample_ns; /* RAN records; 0: off */
+    struct cell_sums sums[2];
+    struct entity sampler; /* RAN records: after everything else at its instant */
+    int index;
+    const char *id;
 };
+_Static_assert(offsetof(struct cell, many) == 2 * ARENA_LINE, "what a visit touches");
+
+/* Bitset of UEs by in_cell that may be scheduled, and its words. */
+static inline uint64_t *cell_active(struct cell *cell, enum radio_direction d)
+{
+    return cell->room <= 64 ? &cell->few[d] : cell->many[d];
+}
+
+static inline uint32_t cell_words(const struct cell *cell)
+{
+    return (cell->n_ues + 63) / 64;
+}
+
+/* [common->ring] by slot: the last action of its list, whose `next` is the first; POOL_NONE: none.
+ */
+static inline uint32_t *cell_ring(const struct cell *cell)
+{
+    return (uint32_t *)(cell->ring_used + (uint64_t)cell->common->ring / 64);
+}
+
+/* The actions of a slot that lies ahead: the first of them, and the one after `handle`; POOL_NONE:
+ * there is none. */
+uint32_t cell_first_action(const struct cell *cell, int64_t slot);
+uint32_t cell_next_action(const struct cell *cell, int64_t slot, uint32_t handle);
 
 /* Recorded channels live in the arena. */
 int cell_common_init(struct cell_common *c, const struct scenario *sc, struct arena *a,

@@ -160,11 +160,13 @@ static bool make_room(struct cell *cell)
         return true;
     uint32_t room = cell->room < 8 ? 8 : 2 * cell->room;
     uint32_t words = (room + 63) / 64;
-    for (int d = 0; d < 2; d++) {
-        if (!grow(&cell->active[d], words, sizeof *cell->active[d]))
+    for (int d = 0; d < 2 && words > 1; d++) {
+        if (!grow(&cell->many[d], words, sizeof *cell->many[d]))
             return false;
-        for (uint32_t i = cell->words; i < words; i++)
-            cell->active[d][i] = 0;
+        for (uint32_t i = cell_words(cell); i < words; i++)
+            cell->many[d][i] = 0;
+        if (cell->room <= 64)
+            cell->many[d][0] = cell->few[d];
     }
     if (!grow(&cell->ues, room, sizeof *cell->ues) ||
         cell_work_grow(cell->work, cell->common, room) != 0)
@@ -178,16 +180,15 @@ int cell_join(struct cell *cell, struct ue_radio *u)
     if (!make_room(cell))
         return ERR_MEMORY;
     uint32_t at = cell->n_ues++;
-    cell->words = (cell->n_ues + 63) / 64;
     for (; at > 0 && cell->ues[at - 1]->ue > u->ue; at--) {
         cell->ues[at] = cell->ues[at - 1];
         cell->ues[at]->in_cell = at;
-        for (int d = 0; d < 2; d++)
-            set_mark(cell->active[d], at, is_marked(cell->active[d], at - 1));
+        for (enum radio_direction d = RADIO_DL; d <= RADIO_UL; d++)
+            set_mark(cell_active(cell, d), at, is_marked(cell_active(cell, d), at - 1));
     }
     cell->ues[at] = u;
-    for (int d = 0; d < 2; d++)
-        set_mark(cell->active[d], at, false);
+    for (enum radio_direction d = RADIO_DL; d <= RADIO_UL; d++)
+        set_mark(cell_active(cell, d), at, false);
     u->in_cell = at;
     u->cell = cell;
     return 0;
@@ -200,12 +201,11 @@ void cell_leave(struct ue_radio *u)
     for (uint32_t at = u->in_cell; at < cell->n_ues; at++) {
         cell->ues[at] = cell->ues[at + 1];
         cell->ues[at]->in_cell = at;
-        for (int d = 0; d < 2; d++)
-            set_mark(cell->active[d], at, is_marked(cell->active[d], at + 1));
+        for (enum radio_direction d = RADIO_DL; d <= RADIO_UL; d++)
+            set_mark(cell_active(cell, d), at, is_marked(cell_active(cell, d), at + 1));
     }
-    for (int d = 0; d < 2; d++)
-        set_mark(cell->active[d], cell->n_ues, false);
-    cell->words = (cell->n_ues + 63) / 64;
+    for (enum radio_direction d = RADIO_DL; d <= RADIO_UL; d++)
+        set_mark(cell_active(cell, d), cell->n_ues, false);
 }
 
 /* --- Attaching and detaching ------------------------------------------------------------------ */

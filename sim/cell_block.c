@@ -142,9 +142,9 @@ bool cell_transmission_fails(struct cell *cell, struct ue_radio *u, enum radio_d
      * share of blocks failing after n rounds is the BLER at the SNR of n rounds. */
     bool fails = h->u < nr_error_bler(curve, effective);
     if (fails) {
-        cell->totals[d][0].errors++;
+        cell->sums[d].all.errors++;
         if (h->slice >= 0)
-            cell->totals[d][1 + h->slice].errors++;
+            cell->sums[d].slices[h->slice].errors++;
     }
     return fails;
 }
@@ -169,16 +169,16 @@ void cell_count(struct cell *cell, const struct ue_radio *u, enum radio_directio
 {
     if (cell->stage.world->air != NULL)
         air_sent(cell->stage.world->air, cell->index, u->ue, d, cell->slot, h->n_prb);
-    count(&cell->totals[d][0], h);
+    count(&cell->sums[d].all, h);
     if (h->slice >= 0)
-        count(&cell->totals[d][1 + h->slice], h);
+        count(&cell->sums[d].slices[h->slice], h);
 }
 
 void cell_count_payload(struct cell *cell, enum radio_direction d, int slice, int64_t bytes)
 {
-    cell->totals[d][0].bytes_payload += bytes;
+    cell->sums[d].all.bytes_payload += bytes;
     if (slice >= 0)
-        cell->totals[d][1 + slice].bytes_payload += bytes;
+        cell->sums[d].slices[slice].bytes_payload += bytes;
 }
 
 void cell_block_lost(struct cell *cell, struct ue_radio *u, enum radio_direction d, uint8_t process)
@@ -187,9 +187,9 @@ void cell_block_lost(struct cell *cell, struct ue_radio *u, enum radio_direction
     struct harq *h = &ud->harq[process];
     h->state = HARQ_FREE;
     ud->free_mask = (uint16_t)(ud->free_mask | 1u << process);
-    cell->totals[d][0].blocks_lost++;
+    cell->sums[d].all.blocks_lost++;
     if (h->slice >= 0)
-        cell->totals[d][1 + h->slice].blocks_lost++;
+        cell->sums[d].slices[h->slice].blocks_lost++;
     if (h->payload > 0)
         cell_act(cell, cell->slot + cell->common->rlc_slots,
                  (struct action){.kind = ACTION_RLC,

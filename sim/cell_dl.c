@@ -98,13 +98,13 @@ void cell_dl_schedule(struct cell *cell)
     const int kind = nr_grid_kind(g, k->frame.dl_symbols[nr_frame_phase(&k->frame, cell->slot)]);
     struct cell_plan plan = {.carrier_prb = g->n_prb,
                              .end_prb = g->n_prb,
-                             .grants_left = k->max_ues_per_slot < cell->dcis_left
+                             .grants_left = k->max_ues_per_slot < cell->work->dcis_left
                                                 ? k->max_ues_per_slot
-                                                : cell->dcis_left};
+                                                : cell->work->dcis_left};
     int32_t n = 0;
 
-    for (uint32_t word = 0; word < cell->words; word++) {
-        for (uint64_t bits = cell->active[RADIO_DL][word]; bits != 0; bits &= bits - 1) {
+    for (uint32_t word = 0; word < cell_words(cell); word++) {
+        for (uint64_t bits = cell_active(cell, RADIO_DL)[word]; bits != 0; bits &= bits - 1) {
             struct ue_radio *u = cell->ues[word * 64 + (uint32_t)__builtin_ctzll(bits)];
             struct ue_direction *d = &u->d[RADIO_DL];
             if (d->retx_mask != 0) {
@@ -128,5 +128,5 @@ void cell_dl_schedule(struct cell *cell)
         transmit(cell, u, process);
     }
     cell_plan_close(&plan);
-    cell->dcis_left -= plan.dcis_used;
+    cell->work->dcis_left -= plan.dcis_used;
 }

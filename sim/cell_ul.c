@@ -294,17 +294,17 @@ void cell_ul_schedule(struct cell *cell, int64_t ul_slot)
                              .end_prb = g->n_prb - pucch / 2,
                              .pucch_low = pucch - pucch / 2,
                              .pucch_high = pucch / 2,
-                             .grants_left = k->max_ues_per_slot < cell->dcis_left
+                             .grants_left = k->max_ues_per_slot < cell->work->dcis_left
                                                 ? k->max_ues_per_slot
-                                                : cell->dcis_left};
+                                                : cell->work->dcis_left};
     int32_t n = 0;
 
     /* Without idle grants only the marked UEs can be wanted. */
     bool all = k->idle_grant_slots > 0;
-    for (uint32_t word = 0; word < cell->words; word++) {
-        uint64_t bits = cell->active[RADIO_UL][word];
+    for (uint32_t word = 0; word < cell_words(cell); word++) {
+        uint64_t bits = cell_active(cell, RADIO_UL)[word];
         if (all)
-            bits = word + 1 < cell->words || cell->n_ues % 64 == 0 ? ~0ULL
+            bits = word + 1 < cell_words(cell) || cell->n_ues % 64 == 0 ? ~0ULL
                                                                    : (1ULL << cell->n_ues % 64) - 1;
         for (; bits != 0; bits &= bits - 1) {
             struct ue_radio *u = cell->ues[word * 64 + (uint32_t)__builtin_ctzll(bits)];
@@ -333,5 +333,5 @@ void cell_ul_schedule(struct cell *cell, int64_t ul_slot)
         grant(cell, u, process, ul_slot);
     }
     cell_plan_close(&plan);
-    cell->dcis_left -= plan.dcis_used;
+    cell->work->dcis_left -= plan.dcis_used;
 }

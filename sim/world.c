@@ -407,7 +407,7 @@ static int make_cells(struct world *w, struct err *e)
     if (rc != 0)
         return rc;
     w->cells = arena_array(&w->arena, sc->cells.n, sizeof *w->cells);
-    struct cell *all = arena_array(&w->arena, sc->cells.n, sizeof *all);
+    struct cell *all = arena_lines(&w->arena, sc->cells.n, sizeof *all);
     w->radios = arena_lines(&w->arena, w->n_ues, sizeof *w->radios);
     if (w->cells == NULL || all == NULL || w->radios == NULL)
         return err_memory(e, "the cells");
