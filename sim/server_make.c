@@ -213,7 +213,7 @@ static int init_models(struct server *s, struct world *w, int index, struct err 
     const struct scenario_model *configs = s->config->models.items;
     size_t n = s->config->models.n;
     struct server_plan *plans = arena_array(&w->arena, n, sizeof *plans);
-    s->models = arena_array(&w->arena, n, sizeof *s->models);
+    s->models = arena_lines(&w->arena, n, sizeof *s->models);
     s->wants = arena_array(&w->arena, n + 1, sizeof *s->wants);
     if (plans == NULL || s->models == NULL || s->wants == NULL)
         return err_memory(e, "a server's models");

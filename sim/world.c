@@ -481,7 +481,7 @@ static int make_servers(struct world *w, uint32_t *next_id, struct err *e)
 {
     const struct scenario *sc = w->scenario;
     w->servers = arena_array(&w->arena, sc->servers.n, sizeof *w->servers);
-    struct server *all = arena_array(&w->arena, sc->servers.n, sizeof *all);
+    struct server *all = arena_lines(&w->arena, sc->servers.n, sizeof *all);
     if (w->servers == NULL || all == NULL)
         return err_memory(e, "the servers");
     for (int i = 0; i < (int)sc->servers.n; i++) {
