@@ -415,7 +415,7 @@ void cell_view_ue(struct cell *cell, struct ue_radio *u, enum radio_direction d,
     v->max_prb = d == RADIO_UL ? cell_max_prb(cell, u) : cell->common->grid[d].n_prb;
     v->last_slot = u->d[d].last_slot;
     if (cell->policy->sees_servers)
-        v->server_queue = server_waiting(w->servers[w->ues[u->ue]->server]);
+        v->server_queue = server_waiting(w->servers[w->ues[u->ue].server]);
 }
 
 /* --- The stage -------------------------------------------------------------------------------- */

@@ -17,7 +17,7 @@
 static bool streams(const struct server *s, uint32_t request)
 {
     const struct world *w = s->stage.world;
-    return s->any_streams && w->ues[world_request(w, request)->ue]->group->streaming;
+    return s->any_streams && w->ues[world_request(w, request)->ue].group->streaming;
 }
 
 /* Bytes of the text of the first `tokens` tokens: as good as equal for each. */
@@ -100,7 +100,7 @@ static void look_at_radio(struct server *s)
     const struct world *w = s->stage.world;
     memset(s->backlog_bytes, 0, (size_t)w->slices.n * sizeof *s->backlog_bytes);
     for (uint32_t i = 0; i < w->n_ues; i++) {
-        int slice = world_slice_of(w, i, w->ues[i]->group_index, world_now(w));
+        int slice = world_slice_of(w, i, w->ues[i].group_index, world_now(w));
         if (slice >= 0)
             s->backlog_bytes[slice] += stream_waiting(&w->radios[i].d[RADIO_DL].stream);
     }
@@ -277,7 +277,7 @@ static struct server_model *model_asked(const struct server *s, uint32_t request
     const struct world *w = s->stage.world;
     int index = s->n_models == 1
                     ? 0
-                    : server_model_index(s->config, w->ues[world_request(w, request)->ue]->group);
+                    : server_model_index(s->config, w->ues[world_request(w, request)->ue].group);
     assert(index >= 0); /* the scenario's check, and the router */
     return &s->models[index];
 }

@@ -17,10 +17,10 @@ static const char *sends_pictures(const struct server *s, const struct server_mo
 {
     const struct scenario_ues *groups = w->scenario->ues.items;
     for (uint32_t i = 0; i < w->n_ues; i++) {
-        const struct scenario_ues *g = w->ues[i]->group;
+        const struct scenario_ues *g = w->ues[i].group;
         if (g->traffic.index == TRAFFIC_WILLM_CLIENT &&
             ((const struct traffic_willm *)g->traffic.options)->mode == MODE_IMAGE &&
-            (router_routes(g) || w->ues[i]->server == (uint32_t)index) &&
+            (router_routes(g) || w->ues[i].server == (uint32_t)index) &&
             server_model_index(s->config, g) == m->index) {
             snprintf(place, bytes, "ues[%d].traffic.mode", (int)(g - groups));
             return place;

@@ -22,15 +22,15 @@ static struct stage *stage_at(const struct world *w, enum stage_index index,
     switch (index) {
     case STAGE_UE_TX:
     case STAGE_UE_RX:
-        return &w->ues[r->ue]->stage;
+        return &w->ues[r->ue].stage;
     case STAGE_RADIO_UL:
     case STAGE_RADIO_DL:
         /* Where its UE is now. */
-        return r->cell >= 0 ? &w->cells[w->ues[r->ue]->cell]->stage : NULL;
+        return r->cell >= 0 ? &w->cells[w->ues[r->ue].cell]->stage : NULL;
     case STAGE_TRANSPORT_UL:
-        return w->links_ul != NULL ? &w->links_ul[link]->stage : NULL;
+        return w->links_ul != NULL ? &w->links_ul[link].stage : NULL;
     case STAGE_TRANSPORT_DL:
-        return w->links_dl != NULL ? &w->links_dl[link]->stage : NULL;
+        return w->links_dl != NULL ? &w->links_dl[link].stage : NULL;
     case STAGE_CORE_UL:
         return w->core_ul != NULL ? &w->core_ul->stage : NULL;
     case STAGE_CORE_DL:

@@ -9,6 +9,7 @@
 #include "base/pool.h"
 #include "sched/slice.h"
 #include "sim/cell.h"
+#include "sim/link.h"
 #include "sim/record.h"
 #include "sim/request.h"
 #include "sim/run.h"
@@ -19,7 +20,6 @@
 struct air;
 struct edge;
 struct handover;
-struct link;
 struct server;
 struct server_plan;
 struct slice_control;
@@ -57,16 +57,18 @@ struct world {
     struct cell_common cell_common;
     struct cell_work cell_work;
 
-    struct ue **ues;
+    struct ue *ues;
     uint32_t n_ues;
     struct ue_radio *radios;   /* one per UE; NULL: no radio */
     struct air *air;           /* NULL: channels do not follow from geometry */
     struct handover *handover; /* NULL: UEs stay where they are */
     struct cell **cells;
     int n_cells;
-    struct link **links_ul, **links_dl; /* one per cell (one in all without cells); NULL: none */
+    struct link *links_ul, *links_dl; /* one per cell (one in all without cells); NULL: none */
     int n_links;
     struct link *core_ul, *core_dl; /* NULL: none */
+    struct link_rule transport_rule, core_rule;
+    struct pool chunks; /* of all links, on their way (link.c) */
     struct server **servers;
     int n_servers;
     const struct server_plan *plans; /* of servers made so far (server_plan.h) */

@@ -253,7 +253,7 @@ static void step_through(const struct scenario *sc, struct counts *counts)
     for (int i = 0; i < w.n_cells; i++)
         cell_start(w.cells[i]);
     for (uint32_t i = 0; i < w.n_ues; i++)
-        ue_start(w.ues[i]);
+        ue_start(&w.ues[i]);
     bool overlaps = strcmp(sc->radio->policy.word, "oai-willm") == 0;
     int64_t seen[2] = {-1, -1};
     while (engine_next(w.engine) <= w.end_ns ||
@@ -478,7 +478,7 @@ static void test_uplink_goes_by_its_own_cqi(void **state)
     for (int i = 0; i < w.n_cells; i++)
         cell_start(w.cells[i]);
     for (uint32_t i = 0; i < w.n_ues; i++)
-        ue_start(w.ues[i]);
+        ue_start(&w.ues[i]);
     while (engine_next(w.engine) <= w.end_ns)
         engine_run(w.engine, engine_next(w.engine), 1);
     int64_t good = w.radios[0].d[RADIO_UL].stream.received;

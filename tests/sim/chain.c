@@ -136,12 +136,12 @@ static void watch_world(const struct world *w)
 {
     memset(&watched, 0, sizeof watched);
     for (uint32_t i = 0; i < w->n_ues; i++)
-        watch(&w->ues[i]->stage);
+        watch(&w->ues[i].stage);
     for (int i = 0; i < w->n_cells; i++)
         watch(&w->cells[i]->stage);
     for (int i = 0; i < w->n_links; i++) {
-        watch(&w->links_ul[i]->stage);
-        watch(&w->links_dl[i]->stage);
+        watch(&w->links_ul[i].stage);
+        watch(&w->links_dl[i].stage);
     }
     if (w->core_ul != NULL) {
         watch(&w->core_ul->stage);
@@ -185,7 +185,7 @@ static void watch_run(const char *json, const char *const *sets, int n_sets, int
     for (int i = 0; i < w.n_cells; i++)
         cell_start(w.cells[i]);
     for (uint32_t i = 0; i < w.n_ues; i++)
-        ue_start(w.ues[i]);
+        ue_start(&w.ues[i]);
     engine_run(w.engine, w.end_ns, UINT64_MAX);
     while (w.live_head != POOL_NONE && engine_next(w.engine) < w.end_ns + 30 * NS_PER_S)
         engine_run(w.engine, engine_next(w.engine), 1);
@@ -195,9 +195,9 @@ static void watch_run(const char *json, const char *const *sets, int n_sets, int
     assert_int_equal(w.completed, w.arrived);
     assert_int_equal(w.failed, 0);
     for (uint32_t i = 0; i < w.n_ues; i++) {
-        assert_int_equal(w.ues[i]->in_flight, 0);
+        assert_int_equal(w.ues[i].in_flight, 0);
         for (uint32_t k = 0; k < REQUESTS; k++)
-            assert_int_equal(watched.trails[i][k].rows, k < w.ues[i]->asked);
+            assert_int_equal(watched.trails[i][k].rows, k < w.ues[i].asked);
     }
     world_free(&w);
     scenario_free(&sc);

@@ -58,7 +58,7 @@ static int check_lists(const struct world *w)
             const struct ue_radio *u = cell->ues[k];
             assert_true(u->cell == cell && u->in_cell == k);
             assert_true(k == 0 || cell->ues[k - 1]->ue < u->ue);
-            assert_int_equal(w->ues[u->ue]->cell, i);
+            assert_int_equal(w->ues[u->ue].cell, i);
             listed++;
             if (u->attached)
                 continue;
@@ -74,7 +74,7 @@ static int check_lists(const struct world *w)
 static void check_away(const struct world *w)
 {
     for (uint32_t i = 0; i < w->n_ues; i++) {
-        const struct scenario_ues *g = w->ues[i]->group;
+        const struct scenario_ues *g = w->ues[i].group;
         const double *from_s = g->detach_at_s.items;
         for (size_t k = 0; k < g->detach_at_s.n; k++) {
             int64_t from_ns = ns_of_s(from_s[k]);
