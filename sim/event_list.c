@@ -143,19 +143,27 @@ static uint32_t empty_days(const struct event_list *l, uint32_t b)
     return passed;
 }
 
-static bool due_before(const struct event_due *a, const struct event_due *b)
+/* One number, so that comparing two needs no branch. Times are not negative. */
+static unsigned __int128 due_key(const struct event_due *due)
 {
-    return (a->t_ns < b->t_ns) | ((a->t_ns == b->t_ns) & (a->tie < b->tie));
+    return (unsigned __int128)(uint64_t)due->t_ns << 64 | due->tie;
 }
 
-/* Puts from[0..n), at most BLOCK, into `to` in order: each at the number of those before it. */
+/* Puts from[0..n), at most BLOCK, into `to` in order: each at the number of those before it. What
+ * is lacking to a whole block counts as later than all, so that the loops are of fixed length. */
 static void block_sort(const struct event_due *from, uint32_t n, struct event_due *to)
 {
+    unsigned __int128 key[BLOCK];
     uint32_t place[BLOCK];
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; i < BLOCK; i++) {
+        key[i] = i < n ? due_key(&from[i]) : ~(unsigned __int128)0;
         place[i] = i;
+    }
+#pragma GCC unroll 8
+    for (uint32_t i = 1; i < BLOCK; i++) {
+#pragma GCC unroll 8
         for (uint32_t k = 0; k < i; k++) {
-            uint32_t before = due_before(&from[i], &from[k]);
+            uint32_t before = key[i] < key[k];
             place[i] -= before;
             place[k] += before;
         }
@@ -172,13 +180,14 @@ static void merge(const struct event_due *a, uint32_t n, const struct event_due 
     const struct event_due *a_end = a + n;
     const struct event_due *b_end = b + m;
     while (a < a_end && b < b_end) {
-        uint32_t second = due_before(b, a);
+        uint32_t second = due_key(b) < due_key(a);
         *to++ = *(second ? b : a);
         b += second;
         a += 1 - second;
     }
-    memcpy(to, a, (size_t)(a_end - a) * sizeof *to);
-    memcpy(to + (a_end - a), b, (size_t)(b_end - b) * sizeof *to);
+    size_t left = (size_t)(a_end - a);
+    memcpy(to, a, left * sizeof *to);
+    memcpy(to + left, b, (size_t)(b_end - b) * sizeof *to);
 }
 
 static void swap_days(struct event_list *l)
