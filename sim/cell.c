@@ -277,9 +277,19 @@ static int64_t next_work(struct cell *cell)
     return next;
 }
 
+/* In a large world they lie in no near cache: asked for at once, they come together. */
+static void fetch_direction(const struct ue_direction *d, uint8_t process)
+{
+    for (int line = 0; line < UE_DIRECTION_LINES; line++)
+        __builtin_prefetch((const char *)d + line * ARENA_LINE);
+    __builtin_prefetch(&d->harq[process]);
+}
+
 static void act(struct cell *cell, const struct action *a)
 {
     struct ue_radio *u = &cell->stage.world->radios[a->ue];
+    bool down = a->kind == ACTION_END_DL || a->kind == ACTION_ACK_DL;
+    fetch_direction(&u->d[down ? RADIO_DL : RADIO_UL], a->process);
     if (a->epoch != u->epoch)
         return; /* it has detached since, and may be another cell's */
     switch ((enum action_kind)a->kind) {

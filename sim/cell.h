@@ -158,7 +158,8 @@ struct ue_direction {
     struct channel channel; /* of a constant one the rest is not looked at */
     _Alignas(ARENA_LINE) struct harq harq[CELL_HARQ_MAX];
 };
-_Static_assert(offsetof(struct ue_direction, channel.std_db) == 3 * ARENA_LINE &&
+#define UE_DIRECTION_LINES 3
+_Static_assert(offsetof(struct ue_direction, channel.std_db) == UE_DIRECTION_LINES * ARENA_LINE &&
                    sizeof(struct harq) == ARENA_LINE,
                "what a block touches");
 

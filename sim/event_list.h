@@ -24,6 +24,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/units.h"
 #include "sim/event_heap.h"
 
@@ -126,6 +127,12 @@ static inline void event_list_pop(struct event_list *l, struct event *first)
         *first = l->items[i];
         l->items[i].next = l->free;
         l->free = i;
+        /* In a large world whose turn is next lies in no near cache, so it is asked for now. */
+        if (l->day_next < l->day_n) {
+            const char *to = (const char *)l->items[l->day[l->day_next].item].to;
+            __builtin_prefetch(to);
+            __builtin_prefetch(to + ARENA_LINE);
+        }
     } else {
         event_heap_pop(&l->near, first);
     }
