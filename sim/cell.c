@@ -277,19 +277,11 @@ static int64_t next_work(struct cell *cell)
     return next;
 }
 
-/* In a large world they lie in no near cache: asked for at once, they come together. */
-static void fetch_direction(const struct ue_direction *d, uint8_t process)
-{
-    for (int line = 0; line < UE_DIRECTION_LINES; line++)
-        __builtin_prefetch((const char *)d + line * ARENA_LINE);
-    __builtin_prefetch(&d->harq[process]);
-}
-
 static void act(struct cell *cell, const struct action *a)
 {
     struct ue_radio *u = &cell->stage.world->radios[a->ue];
     bool down = a->kind == ACTION_END_DL || a->kind == ACTION_ACK_DL;
-    fetch_direction(&u->d[down ? RADIO_DL : RADIO_UL], a->process);
+    ue_direction_fetch(&u->d[down ? RADIO_DL : RADIO_UL], a->process);
     if (a->epoch != u->epoch)
         return; /* it has detached since, and may be another cell's */
     switch ((enum action_kind)a->kind) {
@@ -436,6 +428,7 @@ static void cell_accept(struct stage *stage, enum stage_index index, uint32_t re
     struct cell *cell = (struct cell *)stage;
     const struct request *r = world_request(stage->world, request);
     struct ue_radio *u = &stage->world->radios[r->ue];
+    ue_direction_fetch(&u->d[index == STAGE_RADIO_UL ? RADIO_UL : RADIO_DL], 0);
     if (index == STAGE_RADIO_UL) {
         bool empty = stream_waiting(&u->d[RADIO_UL].stream) == 0;
         stream_enter(cell, u, RADIO_UL, request, bytes, flags);

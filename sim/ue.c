@@ -44,6 +44,11 @@ static void ask(struct ue *ue)
     }
     struct request *r = world_request(w, handle);
     int64_t now = world_now(w);
+    if (w->radios != NULL) {
+        const struct ue_radio *radio = &w->radios[ue->index];
+        __builtin_prefetch(radio);
+        ue_direction_fetch(&radio->d[RADIO_UL], 0);
+    }
     r->id = (uint64_t)ue->index << 32 | ue->asked;
     r->ue = ue->index;
     r->group = ue->group_index;
