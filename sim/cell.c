@@ -115,6 +115,10 @@ int cell_common_init(struct cell_common *c, const struct scenario *sc, struct ar
                       2.0 * M_PI * r->ul_frequency_error_hz * symbol_s);
     }
     cell_ul_cqi_init(c);
+    for (int cqi = 0; cqi <= CELL_CQI_MAX; cqi++) {
+        int mcs = nr_mcs_of_cqi((int)r->mcs_table_dl, (int)r->mcs_table_dl, cqi);
+        c->dl_mcs[cqi] = mcs < c->grid[RADIO_DL].mcs_max ? mcs : c->grid[RADIO_DL].mcs_max;
+    }
     nr_decay_init(&c->decay, r->pf_ewma);
     c->la = (struct nr_la_config){.start_mcs = (int)r->start_mcs,
                                   .min_mcs_up = (int)r->la_min_mcs,

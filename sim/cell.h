@@ -79,6 +79,7 @@ struct cell_common {
     int32_t max_ues_per_slot;
     double snr_step_db;                   /* of the SNR that is reported; 0: none */
     int32_t ul_cqi_x10[CELL_CQI_MAX + 1]; /* least SNR of a CQI, tenths of a dB */
+    int32_t dl_mcs[CELL_CQI_MAX + 1];     /* highest that a CQI allows, within the grid */
     struct nr_phase ul_phase[4];          /* by kind of symbols; unused without a frequency error */
     struct channel_trace traces[2];       /* snr-trace, by direction */
     int32_t tb_header_bytes;              /* MAC and RLC headers in a transport block */
@@ -223,6 +224,12 @@ struct cell_totals {
     int64_t errors, blocks_retx, blocks_retx1, blocks_lost, bytes_retx;
 };
 
+#define CELL_CURVES 256 /* a power of two */
+struct cell_curve {
+    uint64_t of; /* modulation, rate and bytes; 0: none */
+    struct nr_error_curve curve;
+};
+
 /* What the cells of one world work with. One thread at a time works on a world, or on a part of one,
  * and on one slot of one cell: so a hundred cells use one set, which stays in the processor's cache,
  * where sets of their own would not. */
@@ -236,6 +243,8 @@ struct cell_work {
     int32_t *retx_prb;           /* [slices] of the slot that is planned; NULL: not counted */
     const struct cell *visiting; /* a slot of this one, NULL: none */
     int32_t dcis_left;           /* what the PDCCH of this slot still holds */
+    /* Error curves of blocks sent of late: a memo, not state. Blocks are often of few sizes. */
+    struct cell_curve curves[CELL_CURVES];
 };
 
 /* Of one direction. */

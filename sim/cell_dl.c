@@ -79,12 +79,10 @@ static void fill_view(struct cell *cell, struct ue_radio *u, struct radio_ue_vie
     const struct cell_common *k = cell->common;
     const struct nr_grid *g = &k->grid[RADIO_DL];
     struct ue_direction *d = &u->d[RADIO_DL];
-    int table = (int)k->config->mcs_table_dl;
     cell_view_ue(cell, u, RADIO_DL, v);
     v->cqi = cell_dl_cqi(cell, u, cell->slot);
-    int cap = nr_mcs_of_cqi(table, table, v->cqi);
     v->mcs = nr_la_mcs(&d->la, &k->la, cell->slot / k->frame.slots_per_frame, d->rounds[0],
-                       d->rounds[1], cap < g->mcs_max ? cap : g->mcs_max);
+                       d->rounds[1], k->dl_mcs[v->cqi]);
     v->backlog_bytes = stream_waiting(&d->stream);
     v->thr = nr_thr_at(&d->thr, &k->decay, nr_frame_dl_index(&k->frame, cell->slot));
     v->pf_bytes = g->pf_bytes[v->mcs];

@@ -206,8 +206,7 @@ static int mcs_of(const struct slice_control *c, const struct slice_side *s,
     const struct nr_grid *g = grid_of(c, s);
     int mcs = u->d[s->direction].la.mcs;
     if (s->direction == RADIO_DL && u->cqi_report >= 0) {
-        int table = (int)c->world->cell_common.config->mcs_table_dl;
-        int cap = nr_mcs_of_cqi(table, table, u->cqi);
+        int cap = c->world->cell_common.dl_mcs[u->cqi];
         mcs = mcs < cap ? mcs : cap;
     }
     return mcs < g->mcs_max ? mcs : g->mcs_max;
