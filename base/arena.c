@@ -53,6 +53,18 @@ void *arena_array(struct arena *a, size_t n, size_t bytes)
     return arena_alloc(a, n * bytes);
 }
 
+void *arena_lines(struct arena *a, size_t n, size_t bytes)
+{
+    if (bytes != 0 && n > (SIZE_MAX - ARENA_LINE) / bytes) {
+        return NULL;
+    }
+    unsigned char *memory = arena_alloc(a, n * bytes + ARENA_LINE);
+    if (memory == NULL) {
+        return NULL;
+    }
+    return memory + (ARENA_LINE - (uintptr_t)memory % ARENA_LINE) % ARENA_LINE;
+}
+
 char *arena_strdup(struct arena *a, const char *text)
 {
     size_t bytes = strlen(text) + 1;

@@ -14,18 +14,24 @@
 
 #include "base/err.h"
 
-enum { SMALLEST_CAPACITY = 16 };
+enum { SMALLEST_CAPACITY = 16, LINE = 64 };
 
 /* Grows the arrays to `capacity` items and chains the new ones in front of the free list. */
 static int pool_grow(struct pool *p, uint32_t capacity)
 {
-    if (p->item_bytes > SIZE_MAX / capacity || sizeof *p->next > SIZE_MAX / capacity) {
+    if (p->item_bytes > (SIZE_MAX - LINE) / capacity || sizeof *p->next > SIZE_MAX / capacity) {
         return ERR_MEMORY;
     }
-    unsigned char *items = realloc(p->items, capacity * p->item_bytes);
+    /* Whole cache lines, so that an item that is made of such does not lie in one more. */
+    unsigned char *items =
+        aligned_alloc(LINE, (capacity * p->item_bytes + LINE - 1) / LINE * LINE);
     if (items == NULL) {
         return ERR_MEMORY;
     }
+    if (p->capacity > 0) {
+        memcpy(items, p->items, p->capacity * p->item_bytes);
+    }
+    free(p->items);
     p->items = items;
     uint32_t *next = realloc(p->next, capacity * sizeof *next);
     if (next == NULL) {

@@ -8,7 +8,7 @@
 void channel_init(struct channel *c, enum channel_model model, double mean_db, double std_db,
                   int64_t correlation_ns, uint64_t seed, uint32_t entity)
 {
-    *c = (struct channel){.model = model,
+    *c = (struct channel){.model = std_db > 0.0 ? model : CHANNEL_MODEL_CONSTANT,
                           .mean_db = mean_db,
                           .std_db = std_db,
                           .correlation_ns = correlation_ns,
@@ -65,7 +65,7 @@ double channel_snr_db(struct channel *c, int64_t t_ns)
 {
     if (c->model == CHANNEL_MODEL_TRACE)
         return trace_snr_db(c, t_ns);
-    if (c->model == CHANNEL_MODEL_CONSTANT || c->std_db <= 0.0)
+    if (c->model == CHANNEL_MODEL_CONSTANT)
         return c->mean_db;
     int64_t knot = t_ns / c->correlation_ns;
     if (knot != c->knot) {

@@ -27,10 +27,11 @@ struct channel_trace {
 
 struct channel {
     enum channel_model model;
-    double mean_db, std_db;
+    uint32_t entity; /* UE x 2 + direction: whose luck */
+    double mean_db;  /* CONSTANT: all that is looked at ends here */
+    double std_db;
     int64_t correlation_ns; /* GAUSSIAN: distance between knots */
     uint64_t seed;
-    uint32_t entity; /* UE x 2 + direction: whose luck */
     const struct channel_trace *trace;
     int64_t shift_ns; /* TRACE: ahead of the clock by so much */
     /* The two knots used last: a memo, not state. */

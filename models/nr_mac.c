@@ -50,15 +50,15 @@ void nr_la_init(struct nr_la *la, const struct nr_la_config *config)
 static int64_t look(struct nr_la *la, const struct nr_la_config *config, int64_t frame,
                     uint64_t first, uint64_t second)
 {
-    if (frame - la->last_frame < config->update_frames)
+    if ((int32_t)((uint32_t)frame - la->last_frame) < config->update_frames)
         return -1;
-    int64_t blocks = (int64_t)(first - la->first0);
-    int64_t retx = (int64_t)(second - la->second0);
+    int64_t blocks = (uint32_t)first - la->first0;
+    int64_t retx = (uint32_t)second - la->second0;
     double window = blocks > 0 ? (double)retx / (double)blocks : la->bler;
     la->bler = config->filter * la->bler + (1.0 - config->filter) * window;
-    la->last_frame = frame;
-    la->first0 = first;
-    la->second0 = second;
+    la->last_frame = (uint32_t)frame;
+    la->first0 = (uint32_t)first;
+    la->second0 = (uint32_t)second;
     return blocks;
 }
 

@@ -63,10 +63,10 @@ struct nr_la_config {
 
 struct nr_la {
     int mcs;
+    uint32_t first0, second0; /* counters at the last update, their low bits */
+    uint32_t last_frame;      /* of that update, its low bits */
     double bler;
-    int64_t last_frame;
-    uint64_t first0, second0; /* counters at the last update */
-    double offset_db;         /* outer-loop */
+    double offset_db; /* outer-loop */
 };
 
 void nr_la_init(struct nr_la *la, const struct nr_la_config *config);

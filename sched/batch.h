@@ -54,6 +54,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/pool.h"
@@ -63,29 +64,34 @@
 
 enum batch_state { BATCH_WAITING, BATCH_RUNNING, BATCH_DONE };
 
+/* What every step looks at is the first cache line. */
 struct batch_request {
     /* the owner's: given to batch_arrive() */
-    uint64_t owner; /* whatever names the request to the server */
-    int64_t arrived_ns;
-    int32_t slice;         /* -1: none */
-    double priority;       /* larger is more urgent; 1 when nothing says otherwise */
+    _Alignas(ARENA_LINE) uint64_t owner; /* whatever names the request to the server */
     int64_t prompt_tokens; /* image tokens included, >= 1 */
-    int64_t vision_passes; /* of the image encoder, before the first prompt token */
     int64_t output_tokens; /* wanted, >= 1 */
-    const int64_t *prefix; /* ids of the prompt's prefix blocks; the batch keeps the pointer */
-    int32_t n_prefix;
+    int32_t slice;         /* -1: none */
+    int32_t n_prefix;      /* of the ids below */
     bool prefilled; /* another engine has made the first token and hands its prompt's KV over */
 
     /* the batch's */
-    enum batch_state state;
-    uint64_t sequence; /* order of arrival */
+    uint8_t state;     /* enum batch_state */
+    bool caches;       /* it goes on to fill the cache */
+    bool seen;         /* the image encoder has run */
+    int32_t n_shared;  /* entries of the prefix cache that it uses */
     int64_t computed;  /* tokens in the KV cache */
     int64_t generated; /* tokens of the answer so far */
     int64_t kv_blocks; /* held, apart from cached prefixes */
+
+    /* the owner's again */
+    const int64_t *prefix; /* ids of the prompt's prefix blocks; the batch keeps the pointer */
+    int64_t arrived_ns;
+    double priority;       /* larger is more urgent; 1 when nothing says otherwise */
+    int64_t vision_passes; /* of the image encoder, before the first prompt token */
+
+    /* and the batch's */
+    uint64_t sequence; /* order of arrival */
     int64_t swapped;   /* blocks on the host */
-    int32_t n_shared;  /* entries of the prefix cache that it uses */
-    bool caches;       /* it goes on to fill the cache */
-    bool seen;         /* the image encoder has run */
     int32_t preemptions;
 };
 
@@ -162,12 +168,10 @@ struct batch_work {
  * out in this order: preempt, admit, work. */
 struct batch_action {
     int32_t *preempt; /* indices into view->running, any order */
-    int32_t n_preempt;
-    bool swap; /* the preempted keep their KV on the host, as long as there is room */
     struct batch_admit *admit;
-    int32_t n_admit;
     struct batch_work *work;
-    int32_t n_work;
+    int32_t n_preempt, n_admit, n_work;
+    bool swap; /* the preempted keep their KV on the host, as long as there is room */
     /* How many times this same work may be repeated when nothing arrives. More than 1 only when
      * every work is a decode step and nothing is admitted or preempted; no request may finish
      * before the last of these steps, and their KV blocks must fit. */
@@ -207,41 +211,45 @@ struct batch_stats {
     int64_t sequence_steps; /* sum over steps of the sequences in the step */
     int64_t prefill_tokens; /* prompt tokens run, recomputed ones included */
     int64_t decode_tokens;  /* tokens generated */
+    int64_t accepted, finished;
     int64_t dropped_tokens; /* computed tokens lost to preemption */
     int64_t hit_tokens;     /* prompt tokens found in the prefix cache: not run */
     int64_t swapped_blocks; /* copied to the host; as many come back */
-    int64_t preemptions, accepted, refused, finished;
+    int64_t preemptions, refused;
 };
 
-/* The state machine. Members may be read by the server; only batch_*() write them. */
+/* The state machine. Members may be read by the server; only batch_*() write them. Those of a usual
+ * step stand before the others. */
 struct batch {
     const struct batch_policy *policy;
     void *state;
-    struct kv_pool kv, host;
-    double copy_block_ns; /* a block over the host link */
-    struct batch_prefix prefix;
-    struct batch_share *shares; /* by slice; NULL: none */
-    int32_t n_slices;
-    const int64_t *backlog_bytes; /* the server's */
-    struct pool requests;         /* struct batch_request */
+    struct pool requests; /* struct batch_request */
     int32_t max_running;
+    int32_t held; /* the last of those waiting, which the policy does not see when it decides */
 
     uint32_t *waiting; /* waiting[head .. head + n_waiting) */
-    int32_t head, n_waiting, waiting_room;
-    int32_t held; /* the last of them, which the policy does not see when it decides */
     uint32_t *running;
-    int32_t n_running;
     uint32_t *finished; /* by the last batch_advance(), in the order of admission */
-    int32_t n_finished;
-
-    struct batch_action action;       /* the last decision */
-    int64_t vision_passes;            /* of its first step */
-    int64_t copied_blocks;            /* to and from the host before it */
-    int64_t n_decode, context_tokens; /* its decoding sequences and their contexts */
-    struct llm_chunk *chunks;         /* its prompt chunks */
+    int32_t head, n_waiting, waiting_room;
+    int32_t n_running, n_finished;
     int32_t n_chunks;
+    struct llm_chunk *chunks; /* prompt chunks of the last decision */
+    struct batch_share *shares; /* by slice; NULL: none */
+
+    struct kv_pool kv;
+    int64_t n_decode, context_tokens; /* decoding sequences of the last decision, their contexts */
+    int64_t copied_blocks;            /* to and from the host before it */
+    int64_t vision_passes;            /* of its first step */
+
+    struct batch_action action; /* the last decision */
     uint64_t arrivals;
+
     struct batch_stats stats;
+    struct batch_prefix prefix;
+    int32_t n_slices;
+    const int64_t *backlog_bytes; /* the server's */
+    struct kv_pool host;
+    double copy_block_ns; /* a block over the host link */
 };
 
 /* An empty batch whose KV pool holds kv_tokens. `options` as for create(). */

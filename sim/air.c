@@ -138,7 +138,7 @@ int air_init(struct air *a, struct world *w, struct err *e)
     if (a->ues == NULL || paths == NULL || los == NULL)
         return err_memory(e, "the places of the UEs");
     for (uint32_t i = 0; i < w->n_ues; i++) {
-        struct mobility_config mobility = mobility_of(w->ues[i]->group);
+        struct mobility_config mobility = mobility_of(w->ues[i].group);
         channel_ue_init(&a->ues[i], &a->geometry, a->sites, a->n_cells, paths + i * n,
                         los + i * words, &mobility, w->seed, i);
     }

@@ -184,28 +184,51 @@ void cell_wake(struct cell *cell)
     arm(cell, now / cell->common->frame.slot_ns + 1);
 }
 
+static uint64_t ring_place(const struct cell *cell, int64_t slot)
+{
+    return (uint64_t)slot & (uint64_t)(cell->common->ring - 1);
+}
+
+static struct action *action_at(const struct cell *cell, uint32_t handle)
+{
+    return pool_at(&cell->work->actions, handle);
+}
+
+uint32_t cell_first_action(const struct cell *cell, int64_t slot)
+{
+    uint32_t last = cell_ring(cell)[ring_place(cell, slot)];
+    return last != POOL_NONE ? action_at(cell, last)->next : POOL_NONE;
+}
+
+uint32_t cell_next_action(const struct cell *cell, int64_t slot, uint32_t handle)
+{
+    bool last = handle == cell_ring(cell)[ring_place(cell, slot)];
+    return last ? POOL_NONE : action_at(cell, handle)->next;
+}
+
 void cell_act(struct cell *cell, int64_t slot, struct action action)
 {
     assert(slot > cell->slot);
-    uint32_t handle = pool_take(&cell->actions);
+    uint32_t handle = pool_take(&cell->work->actions);
     if (handle == POOL_NONE) {
         cell->stage.world->sink_error = ERR_MEMORY;
         return;
     }
-    action.next = POOL_NONE;
     action.epoch = cell->stage.world->radios[action.ue].epoch;
-    *(struct action *)pool_at(&cell->actions, handle) = action;
-    uint64_t place = (uint64_t)slot & (uint64_t)(cell->common->ring - 1);
-    struct action_list *list = &cell->ring[place];
-    if (list->head == POOL_NONE) {
-        list->head = handle;
+    uint64_t place = ring_place(cell, slot);
+    uint32_t *last = &cell_ring(cell)[place];
+    if (*last == POOL_NONE) {
         cell->ring_used[place / 64] |= 1ULL << place % 64;
+        action.next = handle;
     } else {
-        ((struct action *)pool_at(&cell->actions, list->tail))->next = handle;
+        struct action *before = action_at(cell, *last);
+        action.next = before->next;
+        before->next = handle;
     }
-    list->tail = handle;
+    *last = handle;
+    *action_at(cell, handle) = action;
     /* During a visit the next one is armed at its end. */
-    if (!cell->visiting)
+    if (cell->work->visiting != cell)
         arm(cell, slot);
 }
 
@@ -214,7 +237,7 @@ static int64_t next_action(const struct cell *cell, int64_t slot)
 {
     int64_t ring = cell->common->ring;
     for (int64_t s = slot + 1; s < slot + ring;) {
-        uint64_t place = (uint64_t)s & (uint64_t)(ring - 1);
+        uint64_t place = ring_place(cell, s);
         uint64_t bits = cell->ring_used[place / 64] >> place % 64;
         if (bits != 0)
             return s + __builtin_ctzll(bits);
@@ -223,27 +246,29 @@ static int64_t next_action(const struct cell *cell, int64_t slot)
     return INT64_MAX;
 }
 
-static bool any(const uint64_t *bits, uint32_t words)
+/* Some UE may be scheduled. */
+static bool any(struct cell *cell, enum radio_direction d)
 {
-    for (uint32_t i = 0; i < words; i++)
+    const uint64_t *bits = cell_active(cell, d);
+    for (uint32_t i = 0; i < cell_words(cell); i++)
         if (bits[i] != 0)
             return true;
     return false;
 }
 
 /* First slot after the one just visited in which there is something to do. */
-static int64_t next_work(const struct cell *cell)
+static int64_t next_work(struct cell *cell)
 {
     const struct cell_common *k = cell->common;
     int64_t slot = cell->slot;
     int64_t next = next_action(cell, slot);
-    if (any(cell->active[RADIO_DL], cell->words)) {
+    if (any(cell, RADIO_DL)) {
         int64_t s = slot + 1;
         while (k->frame.dl_symbols[nr_frame_phase(&k->frame, s)] == 0)
             s++;
         next = s < next ? s : next;
     }
-    if (any(cell->active[RADIO_UL], cell->words)) {
+    if (any(cell, RADIO_UL)) {
         int64_t s = nr_frame_next_pdcch(&k->frame, slot + 1);
         next = s < next ? s : next;
     }
@@ -261,6 +286,8 @@ static int64_t next_work(const struct cell *cell)
 static void act(struct cell *cell, const struct action *a)
 {
     struct ue_radio *u = &cell->stage.world->radios[a->ue];
+    bool down = a->kind == ACTION_END_DL || a->kind == ACTION_ACK_DL;
+    ue_direction_fetch(&u->d[down ? RADIO_DL : RADIO_UL], a->process);
     if (a->epoch != u->epoch)
         return; /* it has detached since, and may be another cell's */
     switch ((enum action_kind)a->kind) {
@@ -308,14 +335,14 @@ static bool is_from_before(const struct action *a)
 static void act_all(struct cell *cell, uint32_t list)
 {
     for (uint32_t handle = list; handle != POOL_NONE;) {
-        struct action a = *(struct action *)pool_at(&cell->actions, handle);
+        struct action a = *(struct action *)pool_at(&cell->work->actions, handle);
         if (is_from_before(&a))
             act(cell, &a);
         handle = a.next;
     }
     for (uint32_t handle = list; handle != POOL_NONE;) {
-        struct action a = *(struct action *)pool_at(&cell->actions, handle);
-        pool_give(&cell->actions, handle);
+        struct action a = *(struct action *)pool_at(&cell->work->actions, handle);
+        pool_give(&cell->work->actions, handle);
         if (!is_from_before(&a))
             act(cell, &a);
         handle = a.next;
@@ -327,16 +354,20 @@ static void visit(struct cell *cell, int64_t slot)
     const struct cell_common *k = cell->common;
     cell->slot = slot;
     cell->visited++;
-    cell->visiting = true;
+    cell->work->visiting = cell;
 
-    uint64_t place = (uint64_t)slot & (uint64_t)(k->ring - 1);
-    uint32_t handle = cell->ring[place].head;
-    cell->ring[place].head = POOL_NONE;
-    cell->ring_used[place / 64] &= ~(1ULL << place % 64);
-    act_all(cell, handle);
+    uint64_t place = ring_place(cell, slot);
+    uint32_t last = cell_ring(cell)[place];
+    if (last != POOL_NONE) {
+        uint32_t first = action_at(cell, last)->next;
+        action_at(cell, last)->next = POOL_NONE;
+        cell_ring(cell)[place] = POOL_NONE;
+        cell->ring_used[place / 64] &= ~(1ULL << place % 64);
+        act_all(cell, first);
+    }
 
     int phase = nr_frame_phase(&k->frame, slot);
-    cell->dcis_left = k->config->pdcch_dcis > 0 ? (int32_t)k->config->pdcch_dcis : INT32_MAX;
+    cell->work->dcis_left = k->config->pdcch_dcis > 0 ? (int32_t)k->config->pdcch_dcis : INT32_MAX;
     if (k->frame.pdcch[phase]) {
         /* Every UL slot whose last possible PDCCH is this one. */
         int64_t ul = slot + k->config->k2_slots;
@@ -348,7 +379,7 @@ static void visit(struct cell *cell, int64_t slot)
     }
     if (k->frame.dl_symbols[phase] > 0)
         cell_dl_schedule(cell);
-    cell->visiting = false;
+    cell->work->visiting = NULL;
 }
 
 static void cell_handle(struct entity *self, uint32_t kind, uint64_t arg)
@@ -370,18 +401,18 @@ static void cell_handle(struct entity *self, uint32_t kind, uint64_t arg)
 void cell_mark(struct cell *cell, enum radio_direction d, const struct ue_radio *u, bool active)
 {
     uint32_t i = u->in_cell;
+    uint64_t *word = &cell_active(cell, d)[i / 64];
     if (active)
-        cell->active[d][i / 64] |= 1ULL << i % 64;
+        *word |= 1ULL << i % 64;
     else
-        cell->active[d][i / 64] &= ~(1ULL << i % 64);
+        *word &= ~(1ULL << i % 64);
 }
 
 void cell_view_ue(struct cell *cell, struct ue_radio *u, enum radio_direction d,
                   struct radio_ue_view *v)
 {
     const struct world *w = cell->stage.world;
-    const struct ue *ue = w->ues[u->ue];
-    int slice = world_slice_of(w, ue, world_now(w));
+    int slice = world_slice_of(w, u->ue, u->group, world_now(w));
     *v = (struct radio_ue_view){.ue = u->ue, .fruit = -1, .branch = -1, .service = ""};
     if (slice >= 0) {
         const struct slice *s = &w->slices.slices[slice];
@@ -392,7 +423,7 @@ void cell_view_ue(struct cell *cell, struct ue_radio *u, enum radio_direction d,
     v->max_prb = d == RADIO_UL ? cell_max_prb(cell, u) : cell->common->grid[d].n_prb;
     v->last_slot = u->d[d].last_slot;
     if (cell->policy->sees_servers)
-        v->server_queue = server_waiting(w->servers[ue->server]);
+        v->server_queue = server_waiting(w->servers[w->ues[u->ue].server]);
 }
 
 /* --- The stage -------------------------------------------------------------------------------- */
@@ -403,6 +434,7 @@ static void cell_accept(struct stage *stage, enum stage_index index, uint32_t re
     struct cell *cell = (struct cell *)stage;
     const struct request *r = world_request(stage->world, request);
     struct ue_radio *u = &stage->world->radios[r->ue];
+    ue_direction_fetch(&u->d[index == STAGE_RADIO_UL ? RADIO_UL : RADIO_DL], 0);
     if (index == STAGE_RADIO_UL) {
         bool empty = stream_waiting(&u->d[RADIO_UL].stream) == 0;
         stream_enter(cell, u, RADIO_UL, request, bytes, flags);
@@ -413,7 +445,7 @@ static void cell_accept(struct stage *stage, enum stage_index index, uint32_t re
         if (!u->attached)
             return;
         cell_dl_mark(cell, u);
-        if (!cell->visiting)
+        if (cell->work->visiting != cell)
             cell_wake(cell);
     }
 }
@@ -438,6 +470,7 @@ int cell_init(struct cell *cell, struct world *w, const struct cell_common *comm
         (struct entity){.engine = w->engine, .handle = sampler_handle, .id = sampler_id, .seq = 0};
     cell->stage.world = w;
     cell->stage.accept = cell_accept;
+    cell->work = &w->cell_work;
     cell->common = common;
     cell->index = index;
     cell->id = ((const struct scenario_cell *)w->scenario->cells.items)[index].id;
@@ -447,21 +480,16 @@ int cell_init(struct cell *cell, struct world *w, const struct cell_common *comm
     cell->policy = radio_policies[common->config->policy.index];
 
     size_t ring = (size_t)common->ring;
-    cell->ring = malloc(ring * sizeof *cell->ring);
-    cell->ring_used = calloc(ring / 64, sizeof *cell->ring_used);
-    size_t totals = 1 + (size_t)w->slices.n;
-    bool good = cell->ring != NULL && cell->ring_used != NULL &&
-                pool_init(&cell->segments, sizeof(struct segment), 16) == 0 &&
-                pool_init(&cell->actions, sizeof(struct action), 64) == 0;
-    if (common->config->retx_in_slices) {
-        cell->retx_prb = calloc(totals, sizeof *cell->retx_prb);
-        good = good && cell->retx_prb != NULL;
-    }
+    size_t used = ring / 64 * sizeof *cell->ring_used;
+    cell->ring_used = arena_lines(&w->arena, 1, used + ring * sizeof *cell_ring(cell));
+    bool good = cell->ring_used != NULL;
     for (int d = 0; d < 2 && good; d++) {
-        cell->totals[d] = calloc(totals, sizeof *cell->totals[d]);
-        good = cell->totals[d] != NULL;
+        cell->sums[d].slices =
+            arena_array(&w->arena, (size_t)w->slices.n, sizeof *cell->sums[d].slices);
+        good = cell->sums[d].slices != NULL;
         cell->trees[d] = slice_control_of(w, index, (enum radio_direction)d);
-        if (good && cell->policy->create != NULL) {
+        cell->policy_state[d] = cell->work->policy_state[d];
+        if (good && cell->trees[d] != &w->slices && cell->policy->create != NULL) {
             cell->policy_state[d] = cell->policy->create(common->config->policy.options,
                                                          common->grid[d].n_prb, cell->trees[d]);
             good = cell->policy_state[d] != NULL;
@@ -472,27 +500,19 @@ int cell_init(struct cell *cell, struct world *w, const struct cell_common *comm
         return err_memory(e, "a cell");
     }
     for (size_t i = 0; i < ring; i++)
-        cell->ring[i] = (struct action_list){POOL_NONE, POOL_NONE};
+        cell_ring(cell)[i] = POOL_NONE;
     return 0;
 }
 
 void cell_free(struct cell *cell)
 {
     for (int d = 0; d < 2; d++) {
-        if (cell->policy_state[d] != NULL && cell->policy->destroy != NULL)
+        bool own = cell->work != NULL && cell->policy_state[d] != cell->work->policy_state[d];
+        if (own && cell->policy_state[d] != NULL && cell->policy->destroy != NULL)
             cell->policy->destroy(cell->policy_state[d]);
-        free(cell->active[d]);
-        free(cell->totals[d]);
+        free(cell->many[d]);
     }
     free(cell->ues);
-    free(cell->views);
-    free(cell->view_ue);
-    free(cell->grants);
-    free(cell->ring);
-    free(cell->ring_used);
-    free(cell->retx_prb);
-    pool_free(&cell->segments);
-    pool_free(&cell->actions);
     memset(cell, 0, sizeof *cell);
 }
 

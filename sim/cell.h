@@ -30,8 +30,10 @@
 #define SIM_CELL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/pool.h"
 #include "models/channel.h"
 #include "models/nr_error.h"
@@ -42,7 +44,6 @@
 #include "sim/stage.h"
 
 #define CELL_HARQ_MAX   16
-#define CELL_ROUNDS_MAX 8
 #define CELL_BLOCKS_MAX 64 /* UEs in one slot */
 #define CELL_CQI_MAX    15 /* 38.214 tables 5.2.2.1-2 to -4 */
 #define CELL_MCS_MAX    28 /* 38.214 tables 5.1.3.1-1 to -3 */
@@ -80,6 +81,7 @@ struct cell_common {
     double snr_step_db;                   /* of the SNR that is reported; 0: none */
     int32_t cqi_x10[2][CELL_CQI_MAX + 1]; /* least SNR of a CQI, tenths of a dB, by direction;
                                              of CQI 0, out of range: that of 1 */
+    int32_t cqi_mcs[2][CELL_CQI_MAX + 1]; /* highest that a CQI allows, within the grid */
     double need_db[2][CELL_MCS_MAX + 1];  /* SNR that an MCS needs (outer-loop), by direction */
     struct nr_phase ul_phase[4];          /* by kind of symbols; unused without a frequency error */
     struct channel_trace traces[2];       /* snr-trace, by direction */
@@ -98,18 +100,17 @@ struct harq {
     int16_t n_prb, prb_start;
     int16_t tbs_prb;     /* PRB that the block is sized for (oai-willm: not always n_prb) */
     int16_t overlap_prb; /* PRB that another transmission of this slot covers too */
-    bool has_bsr, failed;
-    bool by_la; /* its MCS is link adaptation's, not that of an idle grant */
+    bool has_bsr : 1, failed : 1;
+    bool by_la : 1; /* its MCS is link adaptation's, not that of an idle grant */
+    int16_t slice;  /* at first transmission, -1; a tree has at most 1 000 */
     int32_t tb_bytes;
     int32_t payload;  /* stream bytes carried */
     int32_t padding;  /* neither payload nor header */
-    int64_t start;    /* first of these in the stream */
-    int64_t bsr;      /* reported bytes */
+    int32_t bsr;      /* reported bytes */
+    int64_t start;    /* first of its payload in the stream */
     double u;         /* the block's luck: fails while u < BLER after combining */
-    double first_snr; /* dB, of its first round */
-    double snr_sum;   /* of the linear SNRs of its rounds, once there are two */
+    double snr;       /* of its first round, dB; once there are two, the sum of the linear ones */
     uint32_t request; /* whom to charge (upload statistics), POOL_NONE: none */
-    int32_t slice;    /* slice at first transmission, -1 */
 };
 
 /* A request's part of a stream. */
@@ -143,47 +144,63 @@ struct stream {
     uint32_t head, tail; /* segments not wholly delivered */
 };
 
-/* What every block touches comes first; of the processes the lowest free one is taken, so that few
- * are in use. */
+/* In a large world most of what a UE has lies in no cache when its turn comes, so that time goes by
+ * cache lines: what every block touches is the first three of its direction, and one for its HARQ
+ * process, of which the lowest free one is taken. */
 struct ue_direction {
     struct stream stream;
-    struct channel channel;
     struct nr_la la;
     struct nr_thr thr;
-    uint64_t rounds[CELL_ROUNDS_MAX];   /* transmissions by round */
-    int64_t last_slot;                  /* last scheduled (of the transmission), -1;
-                                           INT64_MAX: not attached */
-    uint16_t free_mask;                 /* free HARQ processes */
-    uint16_t retx_mask;                 /* processes in WAIT_RETX */
-    int32_t current_bytes, current_prb; /* last transmission: the testbed's *_current_* columns */
-    int64_t sdus;                       /* MAC SDUs delivered */
-    int last_snr_x10;                   /* reported SNR of the last reception */
-    int last_mcs;
-    struct harq harq[CELL_HARQ_MAX];
+    int64_t last_slot;     /* last scheduled (of the transmission), -1; INT64_MAX: not attached */
+    uint64_t rounds[2];    /* transmissions that were a first and a second round */
+    int64_t sdus;          /* MAC SDUs delivered */
+    uint16_t free_mask;    /* free HARQ processes */
+    uint16_t retx_mask;    /* processes in WAIT_RETX */
+    int32_t last_snr_x10;  /* reported SNR of the last reception */
+    int32_t current_bytes; /* last transmission: the testbed's *_current_* columns */
+    int16_t current_prb;
+    int16_t last_mcs;
+    struct channel channel; /* of a constant one the rest is not looked at */
+    _Alignas(ARENA_LINE) struct harq harq[CELL_HARQ_MAX];
 };
+#define UE_DIRECTION_LINES 3
+_Static_assert(offsetof(struct ue_direction, channel.std_db) == UE_DIRECTION_LINES * ARENA_LINE &&
+                   sizeof(struct harq) == ARENA_LINE,
+               "what a block touches");
+
+/* Asks for what a block will touch. In a large world it lies in no near cache; asked for at once,
+ * it comes together. */
+static inline void ue_direction_fetch(const struct ue_direction *d, uint8_t process)
+{
+    for (int line = 0; line < UE_DIRECTION_LINES; line++)
+        __builtin_prefetch((const char *)d + line * ARENA_LINE);
+    __builtin_prefetch(&d->harq[process]);
+}
 
 /* A UE's radio. The world has one per UE; cells list those that are theirs (cell_attach.c). */
 struct ue_radio {
-    uint32_t ue;       /* world-wide */
-    struct cell *cell; /* whose it is */
-    uint32_t in_cell;  /* its place there */
-    uint32_t epoch;    /* detachments so far: actions of an earlier one are void */
-    bool attached;
-    struct ue_direction d[2];
-    struct channel headroom; /* power headroom that is reported, dB */
+    _Alignas(ARENA_LINE) struct cell *cell; /* whose it is */
+    uint32_t ue;                            /* world-wide */
+    uint32_t in_cell;                       /* its place there */
+    uint32_t epoch; /* detachments so far: actions of an earlier one are void */
+    uint16_t group; /* of UEs */
+    int8_t cqi;
+    bool attached : 1;
     /* uplink only */
-    int64_t estimate;    /* gNB's idea of the UE's buffer */
-    int64_t sched_bytes; /* granted and not yet decoded */
+    bool bsr_due : 1;    /* a regular BSR is triggered */
+    bool bsr_timer : 1;  /* an ACTION_BSR is under way */
+    bool sr_pending : 1; /* the UE waits for an SR occasion */
+    bool sr_seen : 1;    /* the gNB has seen the SR */
+    int32_t estimate;    /* gNB's idea of the UE's buffer: what a BSR says at most */
+    int32_t sched_bytes; /* granted and not yet decoded: 16 blocks at most */
     int64_t last_bsr_slot;
     int64_t last_data_slot; /* last first-round transmission: restarts retxBSR-Timer */
-    bool bsr_due;           /* a regular BSR is triggered */
-    bool bsr_timer;         /* an ACTION_BSR is under way */
-    bool sr_pending;        /* the UE waits for an SR occasion */
-    bool sr_seen;           /* the gNB has seen the SR */
     int64_t sr_known_slot;  /* slot in which the gNB hears the last SR, -1: taken back */
-    int64_t cqi_report;     /* number of the CQI report below, -1: none */
-    int cqi;
+    int64_t cqi_report;     /* downlink: number of the report that `cqi` is of, -1: none */
+    struct ue_direction d[2];
+    struct channel headroom; /* power headroom that is reported, dB */
 };
+_Static_assert(offsetof(struct ue_radio, d) == ARENA_LINE, "a UE's own is one line");
 
 /* Something that happens at the beginning of a slot; kept in a ring of lists. */
 enum action_kind {
@@ -201,54 +218,110 @@ struct action {
     uint8_t direction;
     uint32_t ue;        /* world-wide */
     uint32_t epoch;     /* of the UE when it was asked for */
-    uint32_t next;      /* in the ring's list */
+    uint32_t next;      /* in the list of its slot */
     struct range range; /* RLC: what was lost */
 };
 
-struct action_list {
-    uint32_t head, tail; /* POOL_NONE: empty */
-};
-
+/* Those of a usual block first. */
 struct cell_totals {
-    int64_t prb_used, blocks, blocks_retx, blocks_retx1, blocks_lost, errors;
-    int64_t bytes_scheduled, bytes_retx, bytes_payload, bytes_padding, mcs_sum;
+    int64_t prb_used, bytes_scheduled, bytes_padding, bytes_payload, blocks, mcs_sum;
+    int64_t errors, blocks_retx, blocks_retx1, blocks_lost, bytes_retx;
 };
 
+#define CELL_CURVES 256 /* a power of two */
+struct cell_curve {
+    uint64_t of; /* modulation, rate and bytes; 0: none */
+    struct nr_error_curve curve;
+};
+
+/* What the cells of one world work with. One thread at a time works on a world, or on a part of
+ * one, and on one slot of one cell: so a hundred cells use one set, which stays in the processor's
+ * cache, where sets of their own would not. */
+struct cell_work {
+    struct pool segments, actions;
+    void *policy_state[2]; /* by direction; R6 of radio.h: it remembers nothing from slot to slot */
+    struct radio_ue_view *views; /* [room] of the slot that is planned */
+    uint32_t *view_ue;           /* [room] whose view it is */
+    struct radio_grant *grants;  /* [room + max_ues_per_slot] */
+    uint32_t room;               /* UEs of the largest cell */
+    int32_t *retx_prb;           /* [slices] of the slot that is planned; NULL: not counted */
+    const struct cell *visiting; /* a slot of this one, NULL: none */
+    int32_t dcis_left;           /* what the PDCCH of this slot still holds */
+    /* Error curves of blocks sent of late: a memo, not state. Blocks are often of few sizes. */
+    struct cell_curve curves[CELL_CURVES];
+};
+
+/* Of one direction. */
+struct cell_sums {
+    _Alignas(ARENA_LINE) struct cell_totals all;
+    struct cell_totals *slices; /* [slices] */
+};
+
+/* What every visit touches is the first two cache lines, one of the ring and one of its sums. */
 struct cell {
-    struct stage stage;
+    _Alignas(ARENA_LINE) struct stage stage;
+    struct cell_work *work;
     const struct cell_common *common;
-    int index;
-    const char *id;
+
+    int64_t slot;          /* being visited, or visited last; -1 */
+    int64_t armed;         /* slot for which an event is under way; INT64_MAX: none */
+    uint64_t few[2];       /* UEs that may be scheduled, by direction, while there is room for 64 */
+    uint64_t *ring_used;   /* bitmap over the ring of actions by slot, which lies behind it */
     struct ue_radio **ues; /* ascending by world index */
     uint32_t n_ues, room;
-    uint64_t *active[2]; /* bitsets of UEs that may be scheduled, by direction */
-    uint32_t words;      /* that n_ues need */
-    const struct radio_policy *policy;
-    void *policy_state[2];
-    const struct slice_tree *trees[2]; /* the slices' shares in force, by direction */
-    int32_t *retx_prb;                 /* [slices] of the slot being planned; NULL: not counted */
-    struct radio_ue_view *views;       /* [room] */
-    uint32_t *view_ue;                 /* [room] whose view it is */
-    struct radio_grant *grants;        /* [room + max_ues_per_slot] */
-    struct pool segments, actions;
-    struct action_list *ring; /* [common->ring] actions by slot */
-    uint64_t *ring_used;      /* bitmap over the ring */
-    int64_t slot;             /* being visited, or visited last; -1 */
-    int64_t armed;            /* slot for which an event is under way; INT64_MAX: none */
-    bool visiting;
-    int32_t dcis_left; /* what the PDCCH of this slot still holds */
     uint64_t visited;
-    struct cell_totals *totals[2]; /* [0] all, [1 + slice]; by direction */
-    struct entity sampler;         /* RAN records: after everything else at its instant */
-    int64_t sample_ns;             /* 0: off */
+
+    uint64_t *many[2];                 /* like few, with more room */
+    void *policy_state[2];             /* the work's, but for a cell with a tree of its own */
+    const struct slice_tree *trees[2]; /* the slices' shares in force, by direction */
+    const struct radio_policy *policy;
+    int64_t sample_ns; /* RAN records; 0: off */
+    struct cell_sums sums[2];
+    struct entity sampler; /* RAN records: after everything else at its instant */
+    int index;
+    const char *id;
 };
+_Static_assert(offsetof(struct cell, many) == 2 * ARENA_LINE, "what a visit touches");
+
+/* Bitset of UEs by in_cell that may be scheduled, and its words. */
+static inline uint64_t *cell_active(struct cell *cell, enum radio_direction d)
+{
+    return cell->room <= 64 ? &cell->few[d] : cell->many[d];
+}
+
+static inline uint32_t cell_words(const struct cell *cell)
+{
+    return (cell->n_ues + 63) / 64;
+}
+
+/* [common->ring] by slot: the last action of its list, whose `next` is the first; POOL_NONE: none.
+ */
+static inline uint32_t *cell_ring(const struct cell *cell)
+{
+    return (uint32_t *)(cell->ring_used + (uint64_t)cell->common->ring / 64);
+}
+
+/* The actions of a slot that lies ahead: the first of them, and the one after `handle`; POOL_NONE:
+ * there is none. */
+uint32_t cell_first_action(const struct cell *cell, int64_t slot);
+uint32_t cell_next_action(const struct cell *cell, int64_t slot, uint32_t handle);
 
 /* Recorded channels live in the arena. */
 int cell_common_init(struct cell_common *c, const struct scenario *sc, struct arena *a,
                      struct err *e);
 void cell_common_free(struct cell_common *c);
 
-/* A cell without UEs. Returns 0 or an error. */
+/* cell_work.c: for a world whose cells share a tree (or have each their own: then it is only not
+ * used), with room for cells of `room` UEs. Returns 0 or ERR_MEMORY. */
+int cell_work_init(struct cell_work *work, const struct cell_common *k,
+                   const struct slice_tree *tree, uint32_t room);
+void cell_work_free(struct cell_work *work, const struct cell_common *k);
+/* Room for cells of `room` UEs. Returns 0 or ERR_MEMORY. */
+int cell_work_grow(struct cell_work *work, const struct cell_common *k, uint32_t room);
+/* Before the first event: the cell is a part's from now on, which has this work. */
+void cell_work_change(struct cell *cell, struct cell_work *work);
+
+/* A cell without UEs, of a world whose cell_work is made. Returns 0 or an error. */
 int cell_init(struct cell *cell, struct world *w, const struct cell_common *common,
               uint32_t entity_id, uint32_t sampler_id, int index, struct err *e);
 void cell_free(struct cell *cell);
@@ -260,10 +333,10 @@ void cell_start(struct cell *cell);
 void cell_finish(struct cell *cell);
 
 /* cell_attach.c */
-void radio_init(struct ue_radio *u, const struct cell_common *k, uint64_t seed, uint32_t ue);
+void radio_init(struct ue_radio *u, const struct cell_common *k, uint64_t seed, uint32_t ue,
+                uint32_t group);
 void radio_free(struct ue_radio *u);
-/* Makes a detached UE one of the cell's; its streams come from the cell that it left. Returns 0 or
- * ERR_MEMORY. */
+/* Makes a detached UE one of the cell's; Returns 0 or ERR_MEMORY. */
 int cell_join(struct cell *cell, struct ue_radio *u);
 /* Takes a detached UE out of its cell; cell_join() is next. */
 void cell_leave(struct ue_radio *u);

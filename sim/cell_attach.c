@@ -94,9 +94,10 @@ static void init_headroom(struct ue_radio *u, const struct cell_common *k, uint6
                  varies ? llround(o->correlation_ms * 1e6) : 1, seed, HEADROOM_LUCK + u->ue);
 }
 
-void radio_init(struct ue_radio *u, const struct cell_common *k, uint64_t seed, uint32_t ue)
+void radio_init(struct ue_radio *u, const struct cell_common *k, uint64_t seed, uint32_t ue,
+                uint32_t group)
 {
-    *u = (struct ue_radio){.ue = ue};
+    *u = (struct ue_radio){.ue = ue, .group = (uint16_t)group};
     for (int d = 0; d < 2; d++) {
         u->d[d].stream.head = POOL_NONE;
         init_channel(&u->d[d].channel, k, (enum radio_direction)d, seed, ue);
@@ -125,30 +126,6 @@ static void stream_reestablish(struct cell *cell, struct stream *s)
     }
     if (at < s->sent)
         stream_repeat(cell, s, (struct range){at, s->sent});
-}
-
-/* Segments live in the pool of the cell. */
-static void stream_move(struct stream *s, struct cell *from, struct cell *to)
-{
-    uint32_t next = s->head;
-    s->head = POOL_NONE;
-    while (next != POOL_NONE) {
-        struct segment seg = *(struct segment *)pool_at(&from->segments, next);
-        pool_give(&from->segments, next);
-        next = seg.next;
-        uint32_t handle = pool_take(&to->segments);
-        if (handle == POOL_NONE) {
-            to->stage.world->sink_error = ERR_MEMORY;
-            return;
-        }
-        seg.next = POOL_NONE;
-        *(struct segment *)pool_at(&to->segments, handle) = seg;
-        if (s->head == POOL_NONE)
-            s->head = handle;
-        else
-            ((struct segment *)pool_at(&to->segments, s->tail))->next = handle;
-        s->tail = handle;
-    }
 }
 
 /* --- The list of a cell ----------------------------------------------------------------------- */
@@ -183,16 +160,16 @@ static bool make_room(struct cell *cell)
         return true;
     uint32_t room = cell->room < 8 ? 8 : 2 * cell->room;
     uint32_t words = (room + 63) / 64;
-    for (int d = 0; d < 2; d++) {
-        if (!grow(&cell->active[d], words, sizeof *cell->active[d]))
+    for (int d = 0; d < 2 && words > 1; d++) {
+        if (!grow(&cell->many[d], words, sizeof *cell->many[d]))
             return false;
-        for (uint32_t i = cell->words; i < words; i++)
-            cell->active[d][i] = 0;
+        for (uint32_t i = cell_words(cell); i < words; i++)
+            cell->many[d][i] = 0;
+        if (cell->room <= 64)
+            cell->many[d][0] = cell->few[d];
     }
     if (!grow(&cell->ues, room, sizeof *cell->ues) ||
-        !grow(&cell->views, room, sizeof *cell->views) ||
-        !grow(&cell->view_ue, room, sizeof *cell->view_ue) ||
-        !grow(&cell->grants, room + (size_t)cell->common->max_ues_per_slot, sizeof *cell->grants))
+        cell_work_grow(cell->work, cell->common, room) != 0)
         return false;
     cell->room = room;
     return true;
@@ -202,22 +179,16 @@ int cell_join(struct cell *cell, struct ue_radio *u)
 {
     if (!make_room(cell))
         return ERR_MEMORY;
-    struct cell *before = u->cell;
-    if (before != NULL && before != cell) {
-        for (int d = 0; d < 2; d++)
-            stream_move(&u->d[d].stream, before, cell);
-    }
     uint32_t at = cell->n_ues++;
-    cell->words = (cell->n_ues + 63) / 64;
     for (; at > 0 && cell->ues[at - 1]->ue > u->ue; at--) {
         cell->ues[at] = cell->ues[at - 1];
         cell->ues[at]->in_cell = at;
-        for (int d = 0; d < 2; d++)
-            set_mark(cell->active[d], at, is_marked(cell->active[d], at - 1));
+        for (enum radio_direction d = RADIO_DL; d <= RADIO_UL; d++)
+            set_mark(cell_active(cell, d), at, is_marked(cell_active(cell, d), at - 1));
     }
     cell->ues[at] = u;
-    for (int d = 0; d < 2; d++)
-        set_mark(cell->active[d], at, false);
+    for (enum radio_direction d = RADIO_DL; d <= RADIO_UL; d++)
+        set_mark(cell_active(cell, d), at, false);
     u->in_cell = at;
     u->cell = cell;
     return 0;
@@ -230,12 +201,11 @@ void cell_leave(struct ue_radio *u)
     for (uint32_t at = u->in_cell; at < cell->n_ues; at++) {
         cell->ues[at] = cell->ues[at + 1];
         cell->ues[at]->in_cell = at;
-        for (int d = 0; d < 2; d++)
-            set_mark(cell->active[d], at, is_marked(cell->active[d], at + 1));
+        for (enum radio_direction d = RADIO_DL; d <= RADIO_UL; d++)
+            set_mark(cell_active(cell, d), at, is_marked(cell_active(cell, d), at + 1));
     }
-    for (int d = 0; d < 2; d++)
-        set_mark(cell->active[d], cell->n_ues, false);
-    cell->words = (cell->n_ues + 63) / 64;
+    for (enum radio_direction d = RADIO_DL; d <= RADIO_UL; d++)
+        set_mark(cell_active(cell, d), cell->n_ues, false);
 }
 
 /* --- Attaching and detaching ------------------------------------------------------------------ */
@@ -248,7 +218,7 @@ void cell_attach(struct ue_radio *u)
     u->attached = true;
     for (int d = 0; d < 2; d++) {
         u->d[d].last_slot = NEVER_SCHEDULED;
-        u->d[d].la.last_frame = frame;
+        u->d[d].la.last_frame = (uint32_t)frame;
     }
     cell_ul_arrival(cell, u);
     cell_dl_mark(cell, u);

@@ -135,6 +135,21 @@ static double overlapped_db(const struct cell_common *k, const struct harq *h,
     return nr_effective_snr_db(k->grid[d].qm[h->mcs], sinr, CELL_SUBBANDS);
 }
 
+/* nr_error_curve(), which takes five times as long. */
+static struct nr_error_curve curve_of(struct cell *cell, int qm, int rate, int32_t bytes)
+{
+    uint64_t of = (uint64_t)bytes << 32 | (uint64_t)rate << 8 | (uint64_t)qm;
+    /* Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4). */
+    struct cell_curve *memo =
+        &cell->work->curves[of * 0x9e3779b97f4a7c15U >> 32 & (CELL_CURVES - 1)];
+    if (memo->of != of) {
+        memo->of = of;
+        memo->curve =
+            nr_error_curve((enum nr_decoder)cell->common->config->decoder, qm, rate, 8 * bytes);
+    }
+    return memo->curve;
+}
+
 bool cell_transmission_fails(struct cell *cell, struct ue_radio *u, enum radio_direction d,
                              struct harq *h, int64_t slot)
 {
@@ -149,34 +164,34 @@ bool cell_transmission_fails(struct cell *cell, struct ue_radio *u, enum radio_d
     }
     if (h->overlap_prb > 0)
         snr = overlapped_db(k, h, d, snr);
-    ud->rounds[h->round < CELL_ROUNDS_MAX ? h->round : CELL_ROUNDS_MAX - 1]++;
+    if (h->round < 2)
+        ud->rounds[h->round]++;
     /* A block sized for other PRB than it is sent on has another code rate. */
     int rate = k->grid[d].r_x10240[h->mcs] * h->tbs_prb / h->n_prb;
     double effective = snr;
     if (h->round == 0) {
         h->u = draw_uniform(cell->stage.world->seed, DRAW_BLOCK_ERROR, u->ue,
                             (uint64_t)slot << 1 | (uint64_t)d);
-        h->first_snr = snr;
+        h->snr = snr;
     } else {
         if (h->round == 1)
-            h->snr_sum = ratio_of_db(h->first_snr);
-        h->snr_sum += ratio_of_db(snr);
-        effective = db_of_ratio(h->snr_sum / (h->round + 1));
+            h->snr = ratio_of_db(h->snr);
+        h->snr += ratio_of_db(snr);
+        effective = db_of_ratio(h->snr / (h->round + 1));
         if (rate <= MAX_RATE_X10240)
             effective += nr_harq_gain_db((enum nr_combining)k->config->combining,
                                          k->grid[d].qm[h->mcs], rate, h->round + 1);
         else if (k->config->combining == NR_COMBINING_IR)
             rate /= h->round + 1; /* each round brings bits that no other brought */
     }
-    struct nr_error_curve curve = nr_error_curve((enum nr_decoder)k->config->decoder,
-                                                 k->grid[d].qm[h->mcs], rate, 8 * h->tb_bytes);
+    struct nr_error_curve curve = curve_of(cell, k->grid[d].qm[h->mcs], rate, h->tb_bytes);
     /* The same u in every round: a block that failed once is one of the unlucky ones, so that the
      * share of blocks failing after n rounds is the BLER at the SNR of n rounds. */
     bool fails = rate > MAX_RATE_X10240 || h->u < nr_error_bler(curve, effective);
     if (fails) {
-        cell->totals[d][0].errors++;
+        cell->sums[d].all.errors++;
         if (h->slice >= 0)
-            cell->totals[d][1 + h->slice].errors++;
+            cell->sums[d].slices[h->slice].errors++;
     }
     return fails;
 }
@@ -201,16 +216,16 @@ void cell_count(struct cell *cell, const struct ue_radio *u, enum radio_directio
 {
     if (cell->stage.world->air != NULL)
         air_sent(cell->stage.world->air, cell->index, u->ue, d, cell->slot, h->n_prb);
-    count(&cell->totals[d][0], h);
+    count(&cell->sums[d].all, h);
     if (h->slice >= 0)
-        count(&cell->totals[d][1 + h->slice], h);
+        count(&cell->sums[d].slices[h->slice], h);
 }
 
 void cell_count_payload(struct cell *cell, enum radio_direction d, int slice, int64_t bytes)
 {
-    cell->totals[d][0].bytes_payload += bytes;
+    cell->sums[d].all.bytes_payload += bytes;
     if (slice >= 0)
-        cell->totals[d][1 + slice].bytes_payload += bytes;
+        cell->sums[d].slices[slice].bytes_payload += bytes;
 }
 
 void cell_block_lost(struct cell *cell, struct ue_radio *u, enum radio_direction d, uint8_t process)
@@ -219,9 +234,9 @@ void cell_block_lost(struct cell *cell, struct ue_radio *u, enum radio_direction
     struct harq *h = &ud->harq[process];
     h->state = HARQ_FREE;
     ud->free_mask = (uint16_t)(ud->free_mask | 1u << process);
-    cell->totals[d][0].blocks_lost++;
+    cell->sums[d].all.blocks_lost++;
     if (h->slice >= 0)
-        cell->totals[d][1 + h->slice].blocks_lost++;
+        cell->sums[d].slices[h->slice].blocks_lost++;
     if (h->payload > 0)
         cell_act(cell, cell->slot + cell->common->rlc_slots,
                  (struct action){.kind = ACTION_RLC,
@@ -322,19 +337,19 @@ void cell_plan_close(struct cell_plan *plan)
 static const int32_t *count_retx(struct cell *cell, const struct cell_plan *plan)
 {
     const struct slice_tree *tree = &cell->stage.world->slices;
-    if (cell->retx_prb == NULL)
+    if (cell->work->retx_prb == NULL)
         return NULL;
-    memset(cell->retx_prb, 0, (size_t)tree->n * sizeof *cell->retx_prb);
+    memset(cell->work->retx_prb, 0, (size_t)tree->n * sizeof *cell->work->retx_prb);
     for (int32_t i = 0; i < plan->n; i++) {
         const struct harq *h = plan->blocks[i];
         if (h->slice < 0)
             continue;
-        cell->retx_prb[h->slice] += h->n_prb;
+        cell->work->retx_prb[h->slice] += h->n_prb;
         int branch = tree->slices[h->slice].parent;
         if (branch >= 0)
-            cell->retx_prb[branch] += h->n_prb;
+            cell->work->retx_prb[branch] += h->n_prb;
     }
-    return cell->retx_prb;
+    return cell->work->retx_prb;
 }
 
 int32_t cell_ask_policy(struct cell *cell, struct cell_plan *plan, enum radio_direction d,
@@ -348,7 +363,7 @@ int32_t cell_ask_policy(struct cell *cell, struct cell_plan *plan, enum radio_di
                               .max_grants = plan->grants_left,
                               .retx_prb = count_retx(cell, plan),
                               .slices = cell->trees[d],
-                              .ues = cell->views,
+                              .ues = cell->work->views,
                               .n_ues = n};
     if (n == 0 || view.n_prb < min_prb || view.max_grants == 0)
         return 0;
@@ -357,15 +372,15 @@ int32_t cell_ask_policy(struct cell *cell, struct cell_plan *plan, enum radio_di
         mark_prb(plan->taken, plan->end_prb, plan->carrier_prb);
         view.taken = plan->taken;
     }
-    int32_t n_grants = cell->policy->allocate(cell->policy_state[d], &view, cell->grants);
+    int32_t n_grants = cell->policy->allocate(cell->policy_state[d], &view, cell->work->grants);
     assert(n_grants >= 0 && n_grants <= view.max_grants);
     int64_t packed = 0;
     for (int32_t i = 0; i < n_grants; i++) {
-        const struct radio_grant *g = &cell->grants[i];
+        const struct radio_grant *g = &cell->work->grants[i];
         assert(g->n_prb > 0 && g->tbs_prb > 0 && g->ue >= 0 && g->ue < n);
         assert(g->prb_start + g->n_prb <= view.carrier_prb && g->tbs_prb <= view.carrier_prb);
         for (int32_t j = 0; j < i; j++)
-            assert(cell->grants[j].ue != g->ue);
+            assert(cell->work->grants[j].ue != g->ue);
         packed += g->prb_start < 0 ? g->n_prb : 0;
     }
     assert(packed <= view.n_prb);
@@ -376,8 +391,8 @@ int32_t cell_ask_policy(struct cell *cell, struct cell_plan *plan, enum radio_di
 struct harq *cell_new_block(struct cell *cell, struct cell_plan *plan, enum radio_direction d,
                             const struct radio_grant *grant, int kind, uint8_t *process)
 {
-    const struct radio_ue_view *v = &cell->views[grant->ue];
-    struct ue_direction *ud = &cell->ues[cell->view_ue[grant->ue]]->d[d];
+    const struct radio_ue_view *v = &cell->work->views[grant->ue];
+    struct ue_direction *ud = &cell->ues[cell->work->view_ue[grant->ue]]->d[d];
     *process = (uint8_t)__builtin_ctz(ud->free_mask);
     ud->free_mask = (uint16_t)(ud->free_mask & ~(1u << *process));
     struct harq *h = &ud->harq[*process];
@@ -387,7 +402,7 @@ struct harq *cell_new_block(struct cell *cell, struct cell_plan *plan, enum radi
                        .tbs_prb = (int16_t)grant->tbs_prb,
                        .by_la = v->mcs == ud->la.mcs,
                        .request = POOL_NONE,
-                       .slice = v->fruit >= 0 ? v->fruit : v->branch,
+                       .slice = (int16_t)(v->fruit >= 0 ? v->fruit : v->branch),
                        .tb_bytes =
                            nr_grid_bytes(&cell->common->grid[d], kind, v->mcs, grant->tbs_prb)};
     cell_plan_add(plan, h, grant->prb_start);

@@ -82,13 +82,13 @@ void cell_dl_schedule(struct cell *cell)
     const int kind = nr_grid_kind(g, k->frame.dl_symbols[nr_frame_phase(&k->frame, cell->slot)]);
     struct cell_plan plan = {.carrier_prb = g->n_prb,
                              .end_prb = g->n_prb,
-                             .grants_left = k->max_ues_per_slot < cell->dcis_left
+                             .grants_left = k->max_ues_per_slot < cell->work->dcis_left
                                                 ? k->max_ues_per_slot
-                                                : cell->dcis_left};
+                                                : cell->work->dcis_left};
     int32_t n = 0;
 
-    for (uint32_t word = 0; word < cell->words; word++) {
-        for (uint64_t bits = cell->active[RADIO_DL][word]; bits != 0; bits &= bits - 1) {
+    for (uint32_t word = 0; word < cell_words(cell); word++) {
+        for (uint64_t bits = cell_active(cell, RADIO_DL)[word]; bits != 0; bits &= bits - 1) {
             struct ue_radio *u = cell->ues[word * 64 + (uint32_t)__builtin_ctzll(bits)];
             struct ue_direction *d = &u->d[RADIO_DL];
             if (d->retx_mask != 0) {
@@ -96,21 +96,22 @@ void cell_dl_schedule(struct cell *cell)
                 if (process >= 0)
                     transmit(cell, u, (uint8_t)process);
             } else if (stream_waiting(&d->stream) > 0 && d->free_mask != 0) {
-                cell->view_ue[n] = u->in_cell;
-                fill_view(cell, u, &cell->views[n++], kind);
+                cell->work->view_ue[n] = u->in_cell;
+                fill_view(cell, u, &cell->work->views[n++], kind);
             }
         }
     }
     int32_t n_grants = cell_ask_policy(cell, &plan, RADIO_DL, cell->slot, k->dl_min_prb, n);
     for (int32_t i = 0; i < n_grants; i++) {
         uint8_t process;
-        struct harq *h = cell_new_block(cell, &plan, RADIO_DL, &cell->grants[i], kind, &process);
-        struct ue_radio *u = cell->ues[cell->view_ue[cell->grants[i].ue]];
+        struct harq *h =
+            cell_new_block(cell, &plan, RADIO_DL, &cell->work->grants[i], kind, &process);
+        struct ue_radio *u = cell->ues[cell->work->view_ue[cell->work->grants[i].ue]];
         int64_t room = h->tb_bytes > k->tb_header_bytes ? h->tb_bytes - k->tb_header_bytes : 0;
         h->payload = (int32_t)stream_take(&u->d[RADIO_DL].stream, room, &h->start);
         h->padding = (int32_t)(room - h->payload);
         transmit(cell, u, process);
     }
     cell_plan_close(&plan);
-    cell->dcis_left -= plan.dcis_used;
+    cell->work->dcis_left -= plan.dcis_used;
 }

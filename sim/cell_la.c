@@ -10,7 +10,7 @@ static int table_of(const struct cell_common *k, enum radio_direction d)
     return (int)(d == RADIO_UL ? k->config->mcs_table_ul : k->config->mcs_table_dl);
 }
 
-/* Least SNR of each CQI. */
+/* Least SNR of each CQI, and the MCS that it allows. */
 static void init_cqi(struct cell_common *k, enum radio_direction d)
 {
     enum { LOWEST = -300, HIGHEST = 600 }; /* tenths of a dB; beyond them every table ends */
@@ -25,6 +25,10 @@ static void init_cqi(struct cell_common *k, enum radio_direction d)
         k->cqi_x10[d][cqi] = enough;
     }
     k->cqi_x10[d][0] = k->cqi_x10[d][1];
+    for (int cqi = 0; cqi <= CELL_CQI_MAX; cqi++) {
+        int mcs = nr_mcs_of_cqi(table_of(k, d), table_of(k, d), cqi);
+        k->cqi_mcs[d][cqi] = mcs < k->grid[d].mcs_max ? mcs : k->grid[d].mcs_max;
+    }
 }
 
 /* Least SNR at which at most `la_target_bler` of an MCS's blocks over the whole carrier fail. */
@@ -59,8 +63,8 @@ int cell_dl_cqi(struct cell *cell, struct ue_radio *u, int64_t slot)
     int64_t report = slot > k->cqi_delay_slots ? (slot - k->cqi_delay_slots) / k->cqi_slots : 0;
     if (report != u->cqi_report) {
         double snr = cell_wideband_snr_db(cell, u, report * k->cqi_slots);
-        u->cqi = nr_cqi_of_snr((enum nr_decoder)k->config->decoder, table_of(k, RADIO_DL), snr,
-                               k->grid[RADIO_DL].n_prb);
+        u->cqi = (int8_t)nr_cqi_of_snr((enum nr_decoder)k->config->decoder, table_of(k, RADIO_DL),
+                                       snr, k->grid[RADIO_DL].n_prb);
         u->cqi_report = report;
     }
     return u->cqi;
@@ -89,12 +93,9 @@ int cell_mcs(struct cell *cell, struct ue_radio *u, enum radio_direction d, int 
     const struct cell_common *k = cell->common;
     const struct nr_grid *g = &k->grid[d];
     struct ue_direction *ud = &u->d[d];
-    int table = table_of(k, d);
     int64_t frame = cell->slot / k->frame.slots_per_frame;
     /* In the uplink the testbed's rule looks at no SNR. */
-    int of_cqi =
-        d == RADIO_DL || k->la.rule == NR_LA_CQI ? nr_mcs_of_cqi(table, table, cqi) : g->mcs_max;
-    int mcs = of_cqi < g->mcs_max ? of_cqi : g->mcs_max;
+    int mcs = d == RADIO_DL || k->la.rule == NR_LA_CQI ? k->cqi_mcs[d][cqi] : g->mcs_max;
     if (k->la.rule == NR_LA_BLER_WINDOW)
         return nr_la_mcs(&ud->la, &k->la, frame, ud->rounds[0], ud->rounds[1], mcs);
     if (d == RADIO_UL && ud->rounds[0] == 0) {

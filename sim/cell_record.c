@@ -22,10 +22,9 @@ static void sample_ue(struct cell *cell, struct ue_radio *u, int64_t slot, int n
 {
     struct world *w = cell->stage.world;
     const struct cell_common *k = cell->common;
-    const struct ue *ue = w->ues[u->ue];
     const struct ue_direction *dl = &u->d[RADIO_DL];
     const struct ue_direction *ul = &u->d[RADIO_UL];
-    int slice = world_slice_of(w, ue, world_now(w));
+    int slice = world_slice_of(w, u->ue, u->group, world_now(w));
     const struct slice *fruit = NULL;
     const struct slice *branch = NULL;
     if (slice >= 0) {
@@ -101,7 +100,7 @@ void cell_finish(struct cell *cell)
         int64_t opportunities = d == RADIO_DL ? nr_frame_dl_index(&k->frame, slots)
                                               : nr_frame_ul_index(&k->frame, slots);
         for (int i = 0; i <= w->slices.n; i++) {
-            const struct cell_totals *t = &cell->totals[d][i];
+            const struct cell_totals *t = i == 0 ? &cell->sums[d].all : &cell->sums[d].slices[i - 1];
             struct cell_record row = {.cell = cell->id,
                                       .direction = d == RADIO_DL ? "dl" : "ul",
                                       .slice_id = i > 0 ? w->slices.slices[i - 1].id : NULL,

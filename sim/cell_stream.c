@@ -22,18 +22,18 @@ void stream_enter(struct cell *cell, struct ue_radio *u, enum radio_direction d,
     const struct cell_common *k = cell->common;
     struct stream *s = &u->d[d].stream;
     const struct request *r = world_request(w, request);
-    int64_t taken = r->at[d == RADIO_UL ? STAGE_RADIO_UL : STAGE_RADIO_DL].bytes_in;
-    int64_t tunnel = w->ues[r->ue]->tunnel_bytes;
+    int64_t taken = r->at[d == RADIO_UL ? STAGE_RADIO_UL : STAGE_RADIO_DL].bytes;
+    int64_t tunnel = w->groups[r->group].tunnel_bytes;
     int64_t full = k->packet_payload_bytes - tunnel;
     int64_t packets = (flags & CHUNK_CONTROL) != 0
                           ? 1
                           : (taken + full - 1) / full - (taken - app_bytes + full - 1) / full;
-    uint32_t handle = pool_take(&cell->segments);
+    uint32_t handle = pool_take(&cell->work->segments);
     if (handle == POOL_NONE) {
         w->sink_error = ERR_MEMORY;
         return;
     }
-    struct segment *seg = pool_at(&cell->segments, handle);
+    struct segment *seg = pool_at(&cell->work->segments, handle);
     *seg = (struct segment){.request = request,
                             .next = POOL_NONE,
                             .flags = flags,
@@ -44,7 +44,7 @@ void stream_enter(struct cell *cell, struct ue_radio *u, enum radio_direction d,
     if (s->head == POOL_NONE)
         s->head = handle;
     else
-        ((struct segment *)pool_at(&cell->segments, s->tail))->next = handle;
+        ((struct segment *)pool_at(&cell->work->segments, s->tail))->next = handle;
     s->tail = handle;
 }
 
@@ -95,7 +95,7 @@ void stream_repeat(struct cell *cell, struct stream *s, struct range range)
 uint32_t stream_request(const struct cell *cell, const struct stream *s, int64_t offset)
 {
     for (uint32_t handle = s->head; handle != POOL_NONE;) {
-        const struct segment *seg = pool_at(&cell->segments, handle);
+        const struct segment *seg = pool_at(&cell->work->segments, handle);
         if (offset < seg->end)
             return seg->request;
         handle = seg->next;
@@ -140,7 +140,7 @@ void stream_arrive(struct cell *cell, struct ue_radio *u, enum radio_direction d
     enum stage_index index = d == RADIO_UL ? STAGE_RADIO_UL : STAGE_RADIO_DL;
     arrive(cell, s, begin, begin + bytes);
     while (s->head != POOL_NONE) {
-        struct segment *seg = pool_at(&cell->segments, s->head);
+        struct segment *seg = pool_at(&cell->work->segments, s->head);
         if (s->received <= seg->begin)
             return;
         bool whole = s->received >= seg->end;
@@ -154,7 +154,7 @@ void stream_arrive(struct cell *cell, struct ue_radio *u, enum radio_direction d
         unsigned flags = whole ? seg->flags : 0;
         if (whole) {
             uint32_t next = seg->next;
-            pool_give(&cell->segments, s->head);
+            pool_give(&cell->work->segments, s->head);
             s->head = next;
         }
         struct request *r = world_request(w, request);

@@ -137,7 +137,7 @@ static void build_block(struct cell *cell, struct ue_radio *u, struct harq *h)
     h->padding = (int32_t)(h->tb_bytes - used);
     waiting = stream_waiting(s);
     if (h->has_bsr) {
-        h->bsr = nr_bsr_report(waiting);
+        h->bsr = (int32_t)nr_bsr_report(waiting);
         u->last_bsr_slot = cell->slot;
         u->bsr_due = false;
         u->sr_pending = false;
@@ -265,17 +265,17 @@ void cell_ul_schedule(struct cell *cell, int64_t ul_slot)
                              .end_prb = g->n_prb - pucch / 2,
                              .pucch_low = pucch - pucch / 2,
                              .pucch_high = pucch / 2,
-                             .grants_left = k->max_ues_per_slot < cell->dcis_left
+                             .grants_left = k->max_ues_per_slot < cell->work->dcis_left
                                                 ? k->max_ues_per_slot
-                                                : cell->dcis_left};
+                                                : cell->work->dcis_left};
     int32_t n = 0;
 
     /* Without idle grants only the marked UEs can be wanted. */
     bool all = k->idle_grant_slots > 0;
-    for (uint32_t word = 0; word < cell->words; word++) {
-        uint64_t bits = cell->active[RADIO_UL][word];
+    for (uint32_t word = 0; word < cell_words(cell); word++) {
+        uint64_t bits = cell_active(cell, RADIO_UL)[word];
         if (all)
-            bits = word + 1 < cell->words || cell->n_ues % 64 == 0 ? ~0ULL
+            bits = word + 1 < cell_words(cell) || cell->n_ues % 64 == 0 ? ~0ULL
                                                                    : (1ULL << cell->n_ues % 64) - 1;
         for (; bits != 0; bits &= bits - 1) {
             struct ue_radio *u = cell->ues[word * 64 + (uint32_t)__builtin_ctzll(bits)];
@@ -288,8 +288,8 @@ void cell_ul_schedule(struct cell *cell, int64_t ul_slot)
                 continue;
             }
             if (d->free_mask != 0 && (ul_wanted(u) || idle_grant_due(cell, u, ul_slot))) {
-                cell->view_ue[n] = u->in_cell;
-                fill_view(cell, u, &cell->views[n++], kind, ul_slot);
+                cell->work->view_ue[n] = u->in_cell;
+                fill_view(cell, u, &cell->work->views[n++], kind, ul_slot);
             }
         }
     }
@@ -297,12 +297,12 @@ void cell_ul_schedule(struct cell *cell, int64_t ul_slot)
         cell_ask_policy(cell, &plan, RADIO_UL, ul_slot, (int32_t)k->config->min_grant_prb, n);
     for (int32_t i = 0; i < n_grants; i++) {
         uint8_t process;
-        struct harq *h = cell_new_block(cell, &plan, RADIO_UL, &cell->grants[i], kind, &process);
-        struct ue_radio *u = cell->ues[cell->view_ue[cell->grants[i].ue]];
+        struct harq *h = cell_new_block(cell, &plan, RADIO_UL, &cell->work->grants[i], kind, &process);
+        struct ue_radio *u = cell->ues[cell->work->view_ue[cell->work->grants[i].ue]];
         u->sched_bytes += h->tb_bytes;
         u->sr_seen = false;
         grant(cell, u, process, ul_slot);
     }
     cell_plan_close(&plan);
-    cell->dcis_left -= plan.dcis_used;
+    cell->work->dcis_left -= plan.dcis_used;
 }

@@ -123,7 +123,7 @@ bool engine_first(const struct engine *e, int64_t *t_ns, uint64_t *tie)
     if (*t_ns == NS_NEVER) {
         return false;
     }
-    *tie = e->list->near.items[0].tie;
+    *tie = event_list_next_tie(e->list);
     return true;
 }
 

@@ -11,7 +11,9 @@ enum {
     /* Measured with the patterns of bench_engine: 2 to 8 are within 10 % of each other. */
     EVENTS_PER_DAY = 4,
     /* A year without an event makes days 2^3 times as long: 13 steps span all shifts. */
-    SHIFT_STEP = 3
+    SHIFT_STEP = 3,
+    /* So many are sorted by comparing each with each, more by merging such blocks. */
+    BLOCK = 8
 };
 
 static void list_put(struct event_list *l, uint32_t i)
@@ -71,6 +73,10 @@ static void list_scatter(struct event_list *l, uint32_t all, int shift)
 static bool list_resize(struct event_list *l, uint32_t capacity)
 {
     /* Each array that has grown stays; `capacity` follows only when all have. */
+    struct event_due *day = realloc(l->day, capacity * sizeof *day);
+    l->day = day != NULL ? day : l->day;
+    struct event_due *spare = realloc(l->spare, capacity * sizeof *spare);
+    l->spare = spare != NULL ? spare : l->spare;
     struct event *near = realloc(l->near.items, capacity * sizeof *near);
     l->near.items = near != NULL ? near : l->near.items;
     struct event *items = realloc(l->items, capacity * sizeof *items);
@@ -79,7 +85,7 @@ static bool list_resize(struct event_list *l, uint32_t capacity)
     l->bucket = bucket != NULL ? bucket : l->bucket;
     uint64_t *in_use = realloc(l->in_use, capacity / 64 * sizeof *in_use);
     l->in_use = in_use != NULL ? in_use : l->in_use;
-    if (near == NULL || items == NULL || bucket == NULL || in_use == NULL) {
+    if (day == NULL || spare == NULL || near == NULL || items == NULL || bucket == NULL || in_use == NULL) {
         return false;
     }
     uint32_t all = list_gather(l, l->capacity);
@@ -108,6 +114,8 @@ bool event_list_init(struct event_list *l, uint32_t capacity)
 
 void event_list_free(struct event_list *l)
 {
+    free(l->day);
+    free(l->spare);
     free(l->near.items);
     free(l->items);
     free(l->bucket);
@@ -135,16 +143,92 @@ static uint32_t empty_days(const struct event_list *l, uint32_t b)
     return passed;
 }
 
-/* Moves the events of `day` from its bucket into the heap; those of later years stay. */
+/* One number, so that comparing two needs no branch. Times are not negative. */
+static unsigned __int128 due_key(const struct event_due *due)
+{
+    return (unsigned __int128)(uint64_t)due->t_ns << 64 | due->tie;
+}
+
+/* Puts from[0..n), at most BLOCK, into `to` in order: each at the number of those before it. What
+ * is lacking to a whole block counts as later than all, so that the loops are of fixed length. */
+static void block_sort(const struct event_due *from, uint32_t n, struct event_due *to)
+{
+    unsigned __int128 key[BLOCK];
+    uint32_t place[BLOCK];
+    for (uint32_t i = 0; i < BLOCK; i++) {
+        key[i] = i < n ? due_key(&from[i]) : ~(unsigned __int128)0;
+        place[i] = i;
+    }
+#pragma GCC unroll 8
+    for (uint32_t i = 1; i < BLOCK; i++) {
+#pragma GCC unroll 8
+        for (uint32_t k = 0; k < i; k++) {
+            uint32_t before = key[i] < key[k];
+            place[i] -= before;
+            place[k] += before;
+        }
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        to[place[i]] = from[i];
+    }
+}
+
+/* Puts a[0..n) and b[0..m), both in order, into `to` in order. */
+static void merge(const struct event_due *a, uint32_t n, const struct event_due *b, uint32_t m,
+                  struct event_due *to)
+{
+    const struct event_due *a_end = a + n;
+    const struct event_due *b_end = b + m;
+    while (a < a_end && b < b_end) {
+        uint32_t second = due_key(b) < due_key(a);
+        *to++ = *(second ? b : a);
+        b += second;
+        a += 1 - second;
+    }
+    size_t left = (size_t)(a_end - a);
+    memcpy(to, a, left * sizeof *to);
+    memcpy(to + left, b, (size_t)(b_end - b) * sizeof *to);
+}
+
+static void swap_days(struct event_list *l)
+{
+    struct event_due *sorted = l->spare;
+    l->spare = l->day;
+    l->day = sorted;
+}
+
+/* L4. */
+static void day_sort(struct event_list *l)
+{
+    uint32_t n = l->day_n;
+    if (n < 2) {
+        return;
+    }
+    for (uint32_t i = 0; i < n; i += BLOCK) {
+        block_sort(l->day + i, n - i < BLOCK ? n - i : BLOCK, l->spare + i);
+    }
+    swap_days(l);
+    for (uint32_t width = BLOCK; width < n; width *= 2) {
+        for (uint32_t i = 0; i < n; i += 2 * width) {
+            uint32_t left = n - i < width ? n - i : width;
+            uint32_t right = n - i - left < width ? n - i - left : width;
+            merge(l->day + i, left, l->day + i + left, right, l->spare + i);
+        }
+        swap_days(l);
+    }
+}
+
+/* The events of `day` become the sorted ones; those of later years stay in its bucket. */
 static void day_begin(struct event_list *l, int64_t day)
 {
     uint32_t b = (uint32_t)day & (l->capacity - 1);
     uint32_t *link = &l->bucket[b];
+    l->day_next = l->day_n = 0;
     while (*link != EVENT_NONE) {
         uint32_t i = *link;
         if (l->items[i].t_ns >> l->shift == day) {
             *link = l->items[i].next;
-            list_to_near(l, i);
+            l->day[l->day_n++] = (struct event_due){l->items[i].t_ns, l->items[i].tie, i};
         } else {
             link = &l->items[i].next;
         }
@@ -152,6 +236,7 @@ static void day_begin(struct event_list *l, int64_t day)
     if (l->bucket[b] == EVENT_NONE) {
         l->in_use[b / 64] &= ~(1ULL << (b % 64));
     }
+    day_sort(l);
 }
 
 /* A whole year has no event: finds the first one, wherever it is. */
@@ -177,7 +262,7 @@ void event_list_advance(struct event_list *l)
         passed += skip;
         day += skip;
         day_begin(l, day);
-        if (l->near.n > 0) {
+        if (l->day_n > 0) {
             l->near_end_ns = day_end_ns(l, day);
             return;
         }

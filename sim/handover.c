@@ -32,7 +32,7 @@ static void move(struct handover *h, struct ue_radio *u, int cell)
     cell_leave(u);
     if (cell_join(w->cells[cell], u) != 0)
         w->sink_error = ERR_MEMORY;
-    w->ues[u->ue]->cell = cell;
+    w->ues[u->ue].cell = cell;
 }
 
 static void execute(struct handover *h, struct ue_radio *u, int cell)
@@ -52,7 +52,7 @@ static void attach(struct handover *h, uint64_t arg, bool chooses)
         return; /* it has been detached meanwhile */
     if (chooses) {
         int cell = air_strongest(w->air, u->ue, world_now(w));
-        if (cell != w->ues[u->ue]->cell)
+        if (cell != w->ues[u->ue].cell)
             move(h, u, cell);
     }
     cell_attach(u);
@@ -65,7 +65,7 @@ static void detach_group(struct handover *h, uint32_t group, uint64_t number)
     const struct scenario_ues *g = (const struct scenario_ues *)w->scenario->ues.items + group;
     int64_t back_ns = world_now(w) + ns_of_s(g->detach_gap_s);
     for (uint32_t i = 0; i < w->n_ues; i++) {
-        if (w->ues[i]->group != g)
+        if (w->ues[i].group != g)
             continue;
         cell_detach(&w->radios[i]);
         engine_at(&h->entity, back_ns, &h->entity, HANDOVER_RETURN, pair(i, w->radios[i].epoch));

@@ -6,34 +6,42 @@
 #ifndef SIM_LINK_H
 #define SIM_LINK_H
 
-#include "base/pool.h"
+#include <stddef.h>
+
+#include "base/arena.h"
 #include "sim/stage.h"
 
 struct parts;
 
-struct link {
-    struct stage stage;
+/* What links that are alike share. */
+struct link_rule {
     double bits_per_ns;
     int64_t delay_ns;
     int64_t payload_bytes; /* application bytes in a full packet */
     int64_t header_bytes;  /* on every packet */
-    int64_t busy_until_ns;
-    struct pool chunks; /* struct link_chunk: on their way */
-    /* In a world in parts (sim/parts.h): the numbers of those at its ends, and the end that hands
-     * on. parts NULL: both ends are here. */
+    /* In a world in parts (sim/parts.h) whose links of this rule lead from one to another; NULL:
+     * both ends of each are here. */
     struct parts *parts;
+};
+
+/* What a chunk touches is one cache line. */
+struct link {
+    _Alignas(ARENA_LINE) struct stage stage;
+    const struct link_rule *rule;
+    int64_t busy_until_ns;
+    /* With parts: the numbers of those at its ends, and the end that hands on. */
     int from, to;
     struct entity far;
 };
 
-struct link_config {
-    double rate_mbps, delay_ns;
-    int64_t payload_bytes, header_bytes;
-};
+/* Bytes of a chunk on its way: those of the items of world.chunks. */
+extern const size_t link_chunk_bytes;
 
-/* Returns 0 or ERR_MEMORY. */
-int link_init(struct link *link, struct world *w, uint32_t entity_id,
-              const struct link_config *config);
-void link_free(struct link *link);
+struct link_rule link_rule_of(double rate_mbps, double delay_ns, int64_t payload_bytes,
+                              int64_t header_bytes);
+
+/* The rule stays where it is. */
+void link_init(struct link *link, struct world *w, uint32_t entity_id,
+               const struct link_rule *rule);
 
 #endif

@@ -59,7 +59,7 @@ const char *parts_obstacle(const struct world *w)
 {
     if (w->n_cells < 2)
         return "it has fewer than two cells";
-    if (w->links_ul == NULL || w->links_ul[0]->delay_ns <= 0)
+    if (w->links_ul == NULL || w->links_ul[0].rule->delay_ns <= 0)
         return "its cells have no transport link with a delay";
     if (w->tcp != NULL)
         return "a TCP connection has state at both ends";
@@ -97,7 +97,6 @@ static void move_stage(struct stage *stage, struct world *w)
 static void span_link(struct link *link, struct parts *p, int from, int to)
 {
     move_stage(&link->stage, p->part[from].world);
-    link->parts = p;
     link->from = from;
     link->to = to;
     link->far = (struct entity){
@@ -117,12 +116,14 @@ static void deal_out(struct parts *p)
         struct world *to = p->part[part_of_cell(p, i)].world;
         move_stage(&w->cells[i]->stage, to);
         move_entity(&w->cells[i]->sampler, to);
+        cell_work_change(w->cells[i], &to->cell_work);
     }
+    w->transport_rule.parts = p;
     for (uint32_t i = 0; i < w->n_ues; i++)
-        move_stage(&w->ues[i]->stage, p->part[part_of_cell(p, w->ues[i]->cell)].world);
+        move_stage(&w->ues[i].stage, p->part[part_of_cell(p, w->ues[i].cell)].world);
     for (int i = 0; i < w->n_links; i++) {
-        span_link(w->links_ul[i], p, part_of_cell(p, i), 0);
-        span_link(w->links_dl[i], p, 0, part_of_cell(p, i));
+        span_link(&w->links_ul[i], p, part_of_cell(p, i), 0);
+        span_link(&w->links_dl[i], p, 0, part_of_cell(p, i));
     }
 }
 
@@ -130,6 +131,8 @@ void parts_free(struct parts *p)
 {
     if (p == NULL)
         return;
+    for (int i = 0; i < p->core->n_cells; i++)
+        cell_work_change(p->core->cells[i], &p->core->cell_work);
     for (int i = 0; p->part != NULL && i < p->n; i++) {
         struct part *part = &p->part[i];
         free(part->out);
@@ -138,6 +141,7 @@ void parts_free(struct parts *p)
         row_log_free(&part->rows);
         if (i > 0 && part->world != NULL) {
             pool_free(&part->world->requests);
+            cell_work_free(&part->world->cell_work, &part->world->cell_common);
             engine_free(part->world->engine);
         }
     }
@@ -167,9 +171,13 @@ struct parts *parts_split(struct world *w, int n, struct err *e)
             continue;
         *part->world = *w; /* all that nobody changes */
         part->world->requests = (struct pool){0};
+        part->world->cell_work = (struct cell_work){0};
+        part->world->chunks = (struct pool){0}; /* links between parts have none on their way */
         part->world->engine = engine_new(1024);
         good = good && part->world->engine != NULL &&
-               pool_init(&part->world->requests, sizeof(struct request), 256) == 0;
+               pool_init(&part->world->requests, sizeof(struct request), 256) == 0 &&
+               cell_work_init(&part->world->cell_work, &w->cell_common, &w->slices,
+                              w->cell_work.room) == 0;
         if (w->sink != NULL) {
             part->sink = row_log_sink(&part->rows, w->sink);
             part->world->sink = &part->sink;
@@ -181,7 +189,7 @@ struct parts *parts_split(struct world *w, int n, struct err *e)
         return NULL;
     }
     p->load = 4.0 * LEAST_LOAD; /* until it has shown otherwise */
-    p->delay_ns = w->links_ul[0]->delay_ns;
+    p->delay_ns = w->links_ul[0].rule->delay_ns;
     p->window_ns = w->air != NULL ? w->air->window_ns : 0;
     deal_out(p);
     return p;
@@ -260,7 +268,6 @@ static void bring_home(struct request *mine, const struct request *theirs)
     mine->live_next = cell.live_next;
     for (int i = 0; i <= STAGE_RADIO_UL; i++)
         mine->at[i] = cell.at[i];
-    mine->at[STAGE_TRANSPORT_DL].bytes_out = cell.at[STAGE_TRANSPORT_DL].bytes_out;
     mine->at[STAGE_RADIO_DL] = cell.at[STAGE_RADIO_DL];
     mine->at[STAGE_UE_RX] = cell.at[STAGE_UE_RX];
     mine->ue_first_byte = cell.ue_first_byte;
@@ -310,7 +317,7 @@ static void far_handle(struct entity *self, uint32_t kind, uint64_t arg)
 {
     (void)kind;
     struct link *link = (struct link *)(void *)((char *)self - offsetof(struct link, far));
-    struct part *part = &link->parts->part[link->to];
+    struct part *part = &link->rule->parts->part[link->to];
     struct parcel parcel = *(struct parcel *)pool_at(&part->arrivals, (uint32_t)arg);
     pool_give(&part->arrivals, (uint32_t)arg);
     stage_pass(part->world, parcel.index, parcel.request, parcel.bytes, parcel.flags);

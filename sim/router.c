@@ -47,7 +47,7 @@ void router_route(struct world *w, struct request *r)
 {
     if (r->server != ROUTER_LATER)
         return;
-    struct ue *ue = w->ues[r->ue];
+    struct ue *ue = &w->ues[r->ue];
     if (ue->group->routing == ROUTING_ROUND_ROBIN)
         r->server = router_in_turn(w->scenario, ue->group, w->routed++);
     else

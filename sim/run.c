@@ -97,7 +97,7 @@ static void start(struct world *w)
     for (int i = 0; i < w->n_cells; i++)
         cell_start(w->cells[i]);
     for (uint32_t i = 0; i < w->n_ues; i++)
-        ue_start(w->ues[i]);
+        ue_start(&w->ues[i]);
     if (w->handover != NULL)
         handover_start(w->handover);
     if (w->control != NULL)

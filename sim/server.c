@@ -17,7 +17,7 @@
 static bool streams(const struct server *s, uint32_t request)
 {
     const struct world *w = s->stage.world;
-    return s->any_streams && w->ues[world_request(w, request)->ue]->group->streaming;
+    return s->any_streams && w->ues[world_request(w, request)->ue].group->streaming;
 }
 
 /* Bytes of the text of the first `tokens` tokens: as good as equal for each. */
@@ -100,7 +100,7 @@ static void look_at_radio(struct server *s)
     const struct world *w = s->stage.world;
     memset(s->backlog_bytes, 0, (size_t)w->slices.n * sizeof *s->backlog_bytes);
     for (uint32_t i = 0; i < w->n_ues; i++) {
-        int slice = world_slice_of(w, w->ues[i], world_now(w));
+        int slice = world_slice_of(w, i, w->ues[i].group_index, world_now(w));
         if (slice >= 0)
             s->backlog_bytes[slice] += stream_waiting(&w->radios[i].d[RADIO_DL].stream);
     }
@@ -252,7 +252,7 @@ static struct batch_request batch_request_of(const struct server *s, const struc
                               .prompt_tokens = r->input_tokens,
                               .vision_passes = r->vision_passes,
                               .output_tokens = r->output_tokens};
-    int group = (int)w->ues[r->ue]->group_index;
+    int group = (int)r->group;
     if (r->n_blocks > 0 && server_caches(s, m, group)) {
         b.prefix = w->traces[group].blocks + r->first_block;
         b.n_prefix = (int32_t)r->n_blocks;
@@ -277,7 +277,7 @@ static struct server_model *model_asked(const struct server *s, uint32_t request
     const struct world *w = s->stage.world;
     int index = s->n_models == 1
                     ? 0
-                    : server_model_index(s->config, w->ues[world_request(w, request)->ue]->group);
+                    : server_model_index(s->config, w->ues[world_request(w, request)->ue].group);
     assert(index >= 0); /* the scenario's check, and the router */
     return &s->models[index];
 }
@@ -352,9 +352,11 @@ void server_accept(struct stage *stage, enum stage_index index, uint32_t request
     struct request *r = world_request(w, request);
     if (r->tx_width > 0) {
         int64_t tokens;
+        int64_t passes;
         llm_image_tokens(&model_asked(s, request)->card, r->tx_width, r->tx_height, &tokens,
-                         &r->vision_passes);
+                         &passes);
         r->input_tokens += tokens;
+        r->vision_passes = (int32_t)passes;
     }
     s->in_hand++;
     engine_at(&stage->entity, world_now(w) + ns_of_s(s->config->request_overhead_ms / 1e3),

@@ -49,6 +49,7 @@
 #ifndef SIM_SERVER_H
 #define SIM_SERVER_H
 
+#include "base/arena.h"
 #include "models/llm.h"
 #include "sched/batch.h"
 #include "sim/stage.h"
@@ -59,7 +60,7 @@ struct scenario_ues;
 
 /* What a model runs on one pool of GPUs. */
 struct server_engine {
-    struct batch batch;
+    _Alignas(ARENA_LINE) struct batch batch;
     int64_t run_start_ns;
     int64_t run_steps;   /* of the run under way */
     uint64_t generation; /* of the event that ends it */
@@ -80,44 +81,44 @@ struct server_loads {
     int64_t expiries;   /* keep_alive_s were over */
 };
 
+/* What a step looks at comes first; so in struct server. */
 struct server_model {
+    _Alignas(ARENA_LINE) const struct llm_cost *cost; /* servers that are alike share it */
+    int64_t loaded_ns; /* it is in GPU memory from then on; NS_NEVER: it is not */
+    int64_t idle_ns;   /* idle since; only while it is */
+    int64_t keep_ns;   /* NS_NEVER: for ever */
+    int index;
+    int prefix_group; /* UE group whose trace's prefixes are cached; -1: none */
+    int64_t crossing; /* transfers between the pools under way */
+    bool warm;        /* the last load was from the page cache */
+    bool wanted;      /* it is in the queue for loading */
+    struct server_engine engines[2];
     const struct scenario_model *config;
     const char *id;
-    int index;
-    struct llm_card card;
-    const struct llm_cost *cost; /* servers that are alike share it */
-    struct server_engine engines[2];
     int64_t need_bytes; /* when it is loaded */
-    int64_t loaded_ns;  /* it is in GPU memory from then on; NS_NEVER: it is not */
-    bool warm;          /* the last load was from the page cache */
-    bool wanted;        /* it is in the queue for loading */
-    int64_t idle_ns;    /* idle since; only while it is */
-    int64_t keep_ns;    /* NS_NEVER: for ever */
     uint64_t read;      /* when its file came into the page cache, counted; 0: it is not there */
-    int64_t crossing;   /* transfers between the pools under way */
-    int prefix_group;   /* UE group whose trace's prefixes are cached; -1: none */
     struct server_loads loads;
+    struct llm_card card;
 };
 
 struct server {
-    struct stage stage;
-    const char *id;
-    const struct scenario_server *config;
-    const struct gpu_profile *gpu;
+    _Alignas(ARENA_LINE) struct stage stage;
     struct server_model *models;
-    int n_models;
+    int n_models, n_pools;
     struct server_pool pools[2];
-    int n_pools;
-    int64_t memory_bytes; /* that models may fill, in each pool */
-    int64_t used_bytes, peak_bytes;
-    int *wants; /* models to be loaded, in order; the first cannot while `blocked` */
+    const struct scenario_server *config;
+    int64_t in_hand; /* requests that it has wholly and has not answered */
     int n_wants;
-    int loading; /* -1: none */
-    bool blocked;
+    int loading;      /* -1: none */
+    bool blocked;     /* the first of the wants cannot be loaded */
     bool lapses;      /* some model does not stay for ever */
     bool any_streams; /* some UE wants its tokens one by one */
+    int *wants;       /* models to be loaded, in order */
+    const char *id;
+    const struct gpu_profile *gpu;
+    int64_t memory_bytes; /* that models may fill, in each pool */
+    int64_t used_bytes, peak_bytes;
     uint64_t reads;
-    int64_t in_hand; /* requests that it has wholly and has not answered */
     double transfer_gbytes_per_s, transfer_latency_ns;
     int64_t link_free_ns; /* the last transfer has left the sender */
     uint64_t transfers;

@@ -17,10 +17,10 @@ static const char *sends_pictures(const struct server *s, const struct server_mo
 {
     const struct scenario_ues *groups = w->scenario->ues.items;
     for (uint32_t i = 0; i < w->n_ues; i++) {
-        const struct scenario_ues *g = w->ues[i]->group;
+        const struct scenario_ues *g = w->ues[i].group;
         if (g->traffic.index == TRAFFIC_WILLM_CLIENT &&
             ((const struct traffic_willm *)g->traffic.options)->mode == MODE_IMAGE &&
-            (router_routes(g) || w->ues[i]->server == (uint32_t)index) &&
+            (router_routes(g) || w->ues[i].server == (uint32_t)index) &&
             server_model_index(s->config, g) == m->index) {
             snprintf(place, bytes, "ues[%d].traffic.mode", (int)(g - groups));
             return place;
@@ -213,7 +213,7 @@ static int init_models(struct server *s, struct world *w, int index, struct err 
     const struct scenario_model *configs = s->config->models.items;
     size_t n = s->config->models.n;
     struct server_plan *plans = arena_array(&w->arena, n, sizeof *plans);
-    s->models = arena_array(&w->arena, n, sizeof *s->models);
+    s->models = arena_lines(&w->arena, n, sizeof *s->models);
     s->wants = arena_array(&w->arena, n + 1, sizeof *s->wants);
     if (plans == NULL || s->models == NULL || s->wants == NULL)
         return err_memory(e, "a server's models");

@@ -207,8 +207,7 @@ static int mcs_of(const struct slice_control *c, const struct slice_side *s,
     int mcs = u->d[s->direction].la.mcs;
     bool capped = c->world->cell_common.la.rule == NR_LA_BLER_WINDOW;
     if (capped && s->direction == RADIO_DL && u->cqi_report >= 0) {
-        int table = (int)c->world->cell_common.config->mcs_table_dl;
-        int cap = nr_mcs_of_cqi(table, table, u->cqi);
+        int cap = c->world->cell_common.cqi_mcs[RADIO_DL][u->cqi];
         mcs = mcs < cap ? mcs : cap;
     }
     return mcs < g->mcs_max ? mcs : g->mcs_max;
@@ -231,7 +230,7 @@ static void measure(struct slice_control *c, const struct slice_side *s)
                                                    : u->estimate - u->sched_bytes;
         if (!u->attached || waiting <= 0)
             continue;
-        int slice = world_slice_of(w, w->ues[u->ue], world_now(w));
+        int slice = world_slice_of(w, u->ue, u->group, world_now(w));
         slice = slice >= 0 ? slice : n;
         double per_prb = nr_grid_bytes(g, full_kind(g), mcs_of(c, s, u), g->n_prb);
         c->bytes[slice] += waiting;

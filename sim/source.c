@@ -99,7 +99,7 @@ static void fill_willm(const struct ue *ue, struct request *r)
     const struct traffic_willm *t = ue->group->traffic.options;
     struct traffic_willm_request q;
     traffic_willm_request(t, w->seed, ue->index, ue->asked, &q);
-    r->mode = t->mode;
+    r->mode = (uint8_t)t->mode;
     r->resolution = q.resolution;
     r->tx_width = (int32_t)q.tx_width;
     r->tx_height = (int32_t)q.tx_height;

@@ -14,7 +14,6 @@
 static struct stage *stage_at(const struct world *w, enum stage_index index,
                               const struct request *r)
 {
-    const struct ue *ue = w->ues[r->ue];
     /* The tunnel of a request stays with the gNB where it was born, which hands on to and takes
      * from the one that the UE is at: so its chunks keep their order over a handover. */
     int link = w->n_links == 1 || r->cell < 0 ? 0 : r->cell;
@@ -23,14 +22,15 @@ static struct stage *stage_at(const struct world *w, enum stage_index index,
     switch (index) {
     case STAGE_UE_TX:
     case STAGE_UE_RX:
-        return &w->ues[r->ue]->stage;
+        return &w->ues[r->ue].stage;
     case STAGE_RADIO_UL:
     case STAGE_RADIO_DL:
-        return ue->cell >= 0 ? &w->cells[ue->cell]->stage : NULL;
+        /* Where its UE is now. */
+        return r->cell >= 0 ? &w->cells[w->ues[r->ue].cell]->stage : NULL;
     case STAGE_TRANSPORT_UL:
-        return w->links_ul != NULL ? &w->links_ul[link]->stage : NULL;
+        return w->links_ul != NULL ? &w->links_ul[link].stage : NULL;
     case STAGE_TRANSPORT_DL:
-        return w->links_dl != NULL ? &w->links_dl[link]->stage : NULL;
+        return w->links_dl != NULL ? &w->links_dl[link].stage : NULL;
     case STAGE_CORE_UL:
         return w->core_ul != NULL ? &w->core_ul->stage : NULL;
     case STAGE_CORE_DL:
@@ -49,7 +49,6 @@ void stage_pass(struct world *w, enum stage_index index, uint32_t request, int64
     struct request *r = world_request(w, request);
     int64_t now = world_now(w);
     bool stamps = (flags & CHUNK_CONTROL) == 0;
-    r->at[index].bytes_out += bytes;
     if ((flags & CHUNK_LAST) != 0)
         r->at[index].out = now;
     struct stage *next = NULL;
@@ -59,10 +58,9 @@ void stage_pass(struct world *w, enum stage_index index, uint32_t request, int64
         next = stage_at(w, index, r);
     }
     struct request_stamps *at = &r->at[index];
-    if (at->first_in == NS_NEVER && stamps)
-        at->first_in = now;
-    if ((flags & CHUNK_LAST) != 0)
-        at->last_in = now;
-    at->bytes_in += bytes;
+    bool radio = index == STAGE_RADIO_UL || index == STAGE_RADIO_DL;
+    if (radio ? at->in == NS_NEVER && stamps : (flags & CHUNK_LAST) != 0)
+        at->in = now;
+    at->bytes += bytes;
     next->accept(next, index, request, bytes, flags);
 }

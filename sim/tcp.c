@@ -156,7 +156,7 @@ void tcp_open(struct tcp *tcp, uint32_t request)
     world_request(tcp->world, request)->flow = handle;
     f->request = request;
     f->serial = ++tcp->serial;
-    f->tunnel_bytes = tcp->world->ues[world_request(tcp->world, request)->ue]->tunnel_bytes;
+    f->tunnel_bytes = tcp->world->groups[world_request(tcp->world, request)->group].tunnel_bytes;
     start_half(tcp, &f->half[TCP_UP]);
     start_half(tcp, &f->half[TCP_DOWN]);
     f->control[TCP_UP].head = f->control[TCP_DOWN].head = POOL_NONE;

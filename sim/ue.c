@@ -44,19 +44,24 @@ static void ask(struct ue *ue)
     }
     struct request *r = world_request(w, handle);
     int64_t now = world_now(w);
+    if (w->radios != NULL) {
+        const struct ue_radio *radio = &w->radios[ue->index];
+        __builtin_prefetch(radio);
+        ue_direction_fetch(&radio->d[RADIO_UL], 0);
+    }
     r->id = (uint64_t)ue->index << 32 | ue->asked;
     r->ue = ue->index;
+    r->group = ue->group_index;
     r->cell = ue->cell;
     choose_slice(ue);
     r->arm = ue->arm;
-    r->slice = world_slice_of(w, ue, now);
+    r->slice = world_slice_of(w, ue->index, ue->group_index, now);
     bool later =
         router_routes(ue->group) || (w->edge != NULL && edge_stands_at(w->edge, STAGE_SERVER));
     r->server = later ? ROUTER_LATER : ue->server;
     source_fill(ue, r);
-    r->at[STAGE_UE_TX].first_in = now;
-    r->at[STAGE_UE_TX].last_in = now;
-    r->at[STAGE_UE_TX].bytes_in = r->uplink_bytes;
+    r->at[STAGE_UE_TX].in = now;
+    r->at[STAGE_UE_TX].bytes = r->uplink_bytes;
     ue->asked++;
     ue->in_flight++;
     ue->last_asked_ns = now;
@@ -104,7 +109,6 @@ static void ue_accept(struct stage *stage, enum stage_index index, uint32_t requ
     if ((flags & CHUNK_LAST) == 0)
         return;
     r->at[index].out = world_now(w);
-    r->at[index].bytes_out = r->at[index].bytes_in;
     world_request_done(w, request, r->failure);
 }
 

@@ -4,25 +4,25 @@
 #ifndef SIM_UE_H
 #define SIM_UE_H
 
+#include "base/arena.h"
 #include "sim/scenario.h"
 #include "sim/stage.h"
 
+/* What the radio and an answer look at is the first cache line. */
 struct ue {
-    struct stage stage;
-    uint32_t index;               /* world-wide */
-    uint32_t group_index, member; /* which UE group, which of its UEs */
+    _Alignas(ARENA_LINE) struct stage stage;
     const struct scenario_ues *group;
     int cell; /* -1 without a radio */
-    uint32_t server;
-    int64_t tunnel_bytes; /* header of the application-layer tunnel on each of its packets */
-    uint32_t asked;       /* requests born so far */
     uint32_t in_flight;
+    uint32_t index;               /* world-wide */
+    uint32_t group_index, member; /* which UE group, which of its UEs */
+    uint32_t server;
+    uint32_t asked; /* requests born so far */
+    int arm;        /* chosen last, by online slice choice (sched/choice.h) */
     int64_t last_asked_ns;
-    int64_t next_arrival_ns; /* open-loop traffic */
-    int64_t trace_next;      /* item of the group's trace */
-    /* online slice choice (sched/choice.h) */
+    int64_t next_arrival_ns;   /* open-loop traffic */
+    int64_t trace_next;        /* item of the group's trace */
     struct choice_arm *learnt; /* by arm; NULL: the group does not learn */
-    int arm;                   /* chosen last */
 };
 
 void ue_init(struct ue *ue, struct world *w, uint32_t entity_id);

@@ -12,7 +12,6 @@
 #include "sim/cell.h"
 #include "sim/edge.h"
 #include "sim/handover.h"
-#include "sim/link.h"
 #include "sim/router.h"
 #include "sim/server.h"
 #include "sim/slice_control.h"
@@ -31,7 +30,7 @@ uint32_t world_request_born(struct world *w)
     r->ue_first_byte = r->done = r->queued_since = NS_NEVER;
     r->ul_bler = NAN;
     for (int i = 0; i < STAGE_COUNT; i++)
-        r->at[i].first_in = r->at[i].last_in = r->at[i].out = NS_NEVER;
+        r->at[i].in = r->at[i].out = NS_NEVER;
     world_request_list(w, handle);
     w->arrived++;
     return handle;
@@ -74,7 +73,7 @@ void world_request_done(struct world *w, uint32_t handle, const char *failure)
         w->failed++;
     world_request_rows(w, r);
     world_request_unlist(w, handle);
-    ue_request_done(w->ues[r->ue], r);
+    ue_request_done(&w->ues[r->ue], r);
     if (w->tcp == NULL || tcp_close(w->tcp, handle))
         pool_give(&w->requests, handle);
 }
@@ -99,7 +98,7 @@ static void write_request(struct world *w, const struct request *r, const char *
                           const char *resolution)
 {
     static const char *const status[] = {"in_flight", "completed", "failed"};
-    const struct ue *ue = w->ues[r->ue];
+    const struct ue *ue = &w->ues[r->ue];
     const struct server *server = r->server != ROUTER_LATER ? w->servers[r->server] : NULL;
     const struct server_model *model = server != NULL ? server_model_of(server, ue->group) : NULL;
     const struct request_stamps *at = r->at;
@@ -124,24 +123,24 @@ static void write_request(struct world *w, const struct request *r, const char *
                                  .input_tokens = r->input_tokens,
                                  .output_tokens = r->output_tokens,
                                  .born_ns = r->born,
-                                 .ue_tx_in_ns = stamp(at[STAGE_UE_TX].first_in),
+                                 .ue_tx_in_ns = stamp(at[STAGE_UE_TX].in),
                                  .ue_tx_out_ns = stamp(at[STAGE_UE_TX].out),
-                                 .radio_ul_in_ns = stamp(at[STAGE_RADIO_UL].first_in),
+                                 .radio_ul_in_ns = stamp(at[STAGE_RADIO_UL].in),
                                  .radio_ul_out_ns = stamp(at[STAGE_RADIO_UL].out),
-                                 .transport_ul_in_ns = stamp(at[STAGE_TRANSPORT_UL].last_in),
+                                 .transport_ul_in_ns = stamp(at[STAGE_TRANSPORT_UL].in),
                                  .transport_ul_out_ns = stamp(at[STAGE_TRANSPORT_UL].out),
-                                 .core_ul_in_ns = stamp(at[STAGE_CORE_UL].last_in),
+                                 .core_ul_in_ns = stamp(at[STAGE_CORE_UL].in),
                                  .core_ul_out_ns = stamp(at[STAGE_CORE_UL].out),
-                                 .server_in_ns = stamp(at[STAGE_SERVER].last_in),
+                                 .server_in_ns = stamp(at[STAGE_SERVER].in),
                                  .server_start_ns = stamp(r->server_start),
                                  .first_token_ns = stamp(r->first_token),
                                  .last_token_ns = stamp(r->last_token),
                                  .server_out_ns = stamp(at[STAGE_SERVER].out),
-                                 .core_dl_in_ns = stamp(at[STAGE_CORE_DL].last_in),
+                                 .core_dl_in_ns = stamp(at[STAGE_CORE_DL].in),
                                  .core_dl_out_ns = stamp(at[STAGE_CORE_DL].out),
-                                 .transport_dl_in_ns = stamp(at[STAGE_TRANSPORT_DL].last_in),
+                                 .transport_dl_in_ns = stamp(at[STAGE_TRANSPORT_DL].in),
                                  .transport_dl_out_ns = stamp(at[STAGE_TRANSPORT_DL].out),
-                                 .radio_dl_in_ns = stamp(at[STAGE_RADIO_DL].first_in),
+                                 .radio_dl_in_ns = stamp(at[STAGE_RADIO_DL].in),
                                  .radio_dl_out_ns = stamp(at[STAGE_RADIO_DL].out),
                                  .ue_first_byte_ns = stamp(r->ue_first_byte),
                                  .done_ns = stamp(r->done),
@@ -156,10 +155,10 @@ static void write_request(struct world *w, const struct request *r, const char *
 
 static void write_ue(struct world *w, const struct request *r, const char *tx, const char *rx)
 {
-    const struct ue *ue = w->ues[r->ue];
+    const struct ue *ue = &w->ues[r->ue];
     const struct server *server = w->servers[r->server];
-    double up = span_ms(r->at[STAGE_RADIO_UL].first_in, r->at[STAGE_RADIO_UL].out);
-    double down = span_ms(r->at[STAGE_RADIO_DL].first_in, r->at[STAGE_RADIO_DL].out);
+    double up = span_ms(r->at[STAGE_RADIO_UL].in, r->at[STAGE_RADIO_UL].out);
+    double down = span_ms(r->at[STAGE_RADIO_DL].in, r->at[STAGE_RADIO_DL].out);
     struct ue_record row = {
         .request_id = (int64_t)r->id,
         .timestamp_ms = RECORD_EPOCH_MS + r->born / NS_PER_MS,
@@ -176,7 +175,7 @@ static void write_ue(struct world *w, const struct request *r, const char *tx, c
                 ? llround(((const struct traffic_willm *)ue->group->traffic.options)->period_s *
                           1e3)
                 : 0,
-        .uplink_time_ms = span_ms(r->born, r->at[STAGE_SERVER].last_in),
+        .uplink_time_ms = span_ms(r->born, r->at[STAGE_SERVER].in),
         .downlink_time_ms = span_ms(r->last_token, r->done),
         .downlink_text_bytes = r->text_bytes,
         .uplink_bytes = r->uplink_bytes,
@@ -190,9 +189,9 @@ static void write_server(struct world *w, const struct request *r)
     struct server_record row = {
         .request_id = (int64_t)r->id,
         .server = server->id,
-        .timestamp_ms = RECORD_EPOCH_MS + r->at[STAGE_SERVER].last_in / NS_PER_MS,
+        .timestamp_ms = RECORD_EPOCH_MS + r->at[STAGE_SERVER].in / NS_PER_MS,
         .llm_inference_time_ms = span_ms(r->server_start, r->last_token),
-        .server_processing_time_ms = span_ms(r->at[STAGE_SERVER].last_in, r->at[STAGE_SERVER].out),
+        .server_processing_time_ms = span_ms(r->at[STAGE_SERVER].in, r->at[STAGE_SERVER].out),
         .input_tokens = r->input_tokens,
         .output_tokens = r->output_tokens,
         .cold_start_time_ms = ms_of_ns(r->load_ns),
@@ -237,11 +236,11 @@ void world_request_rows(struct world *w, const struct request *r)
         write_server(w, r);
 }
 
-int world_slice_of(const struct world *w, const struct ue *ue, int64_t t_ns)
+int world_slice_of(const struct world *w, uint32_t ue, uint32_t group, int64_t t_ns)
 {
-    const struct world_group *g = &w->groups[ue->group_index];
+    const struct world_group *g = &w->groups[group];
     if (g->choice != NULL)
-        return g->arms[ue->arm];
+        return g->arms[w->ues[ue].arm];
     if (g->n_cycle == 0)
         return g->slice;
     return g->cycle[t_ns / g->cycle_ns % g->n_cycle];
@@ -290,6 +289,8 @@ static int make_groups(struct world *w, struct err *e)
         struct world_group *g = &w->groups[i];
         const char *const *ids = groups[i].slice_cycle.items;
         g->slice = scenario_slice_index(sc, groups[i].slice);
+        if (!groups[i].native_slicing && sc->transport != NULL)
+            g->tunnel_bytes = sc->transport->tunnel_header_bytes;
         int rc = make_choice(w, i, e);
         if (rc != 0)
             return rc;
@@ -330,17 +331,15 @@ static int make_ues(struct world *w, uint32_t *next_id, struct err *e)
     const struct scenario_ues *groups = sc->ues.items;
     for (size_t i = 0; i < sc->ues.n; i++)
         w->n_ues += (uint32_t)groups[i].count;
-    w->ues = arena_array(&w->arena, w->n_ues, sizeof *w->ues);
-    struct ue *all = arena_array(&w->arena, w->n_ues, sizeof *all);
-    if (w->ues == NULL || all == NULL)
+    w->ues = arena_lines(&w->arena, w->n_ues, sizeof *w->ues);
+    if (w->ues == NULL)
         return err_memory(e, "the UEs");
     uint32_t index = 0;
     for (size_t i = 0; i < sc->ues.n; i++) {
         bool any_server = strcmp(groups[i].server, "*") == 0;
         bool any_cell = strcmp(groups[i].cell, "*") == 0;
         for (uint32_t k = 0; k < groups[i].count; k++, index++) {
-            struct ue *ue = &all[index];
-            w->ues[index] = ue;
+            struct ue *ue = &w->ues[index];
             ue->index = index;
             ue->group_index = (uint32_t)i;
             ue->member = k;
@@ -351,8 +350,6 @@ static int make_ues(struct world *w, uint32_t *next_id, struct err *e)
                     return err_memory(e, "what phones learn");
             }
             ue->cell = -1;
-            if (!groups[i].native_slicing && sc->transport != NULL)
-                ue->tunnel_bytes = sc->transport->tunnel_header_bytes;
             if (sc->radio != NULL)
                 ue->cell = any_cell ? (int)(k % sc->cells.n) : index_of_cell(sc, groups[i].cell);
             ue->server = any_server ? router_in_turn(sc, &groups[i], k)
@@ -381,8 +378,8 @@ static int make_air(struct world *w, struct err *e)
     w->air = arena_alloc(&w->arena, sizeof *w->air);
     int rc = w->air == NULL ? err_memory(e, "the air") : air_init(w->air, w, e);
     for (uint32_t i = 0; rc == 0 && i < w->n_ues; i++)
-        if (strcmp(w->ues[i]->group->cell, "*") == 0)
-            w->ues[i]->cell = air_strongest(w->air, i, 0);
+        if (strcmp(w->ues[i].group->cell, "*") == 0)
+            w->ues[i].cell = air_strongest(w->air, i, 0);
     return rc;
 }
 
@@ -402,15 +399,17 @@ static int make_cells(struct world *w, struct err *e)
         return 0;
     int rc = cell_common_init(&w->cell_common, sc, &w->arena, e);
     rc = rc == 0 ? make_air(w, e) : rc;
+    if (rc == 0 && cell_work_init(&w->cell_work, &w->cell_common, &w->slices, 0) != 0)
+        rc = err_memory(e, "the work of the cells");
     if (rc != 0)
         return rc;
     w->cells = arena_array(&w->arena, sc->cells.n, sizeof *w->cells);
-    struct cell *all = arena_array(&w->arena, sc->cells.n, sizeof *all);
-    w->radios = arena_array(&w->arena, w->n_ues, sizeof *w->radios);
+    struct cell *all = arena_lines(&w->arena, sc->cells.n, sizeof *all);
+    w->radios = arena_lines(&w->arena, w->n_ues, sizeof *w->radios);
     if (w->cells == NULL || all == NULL || w->radios == NULL)
         return err_memory(e, "the cells");
     for (uint32_t k = 0; k < w->n_ues; k++)
-        radio_init(&w->radios[k], &w->cell_common, w->seed, k);
+        radio_init(&w->radios[k], &w->cell_common, w->seed, k, w->ues[k].group_index);
     uint32_t samplers = (1u << 24) - (uint32_t)sc->cells.n;
     for (int i = 0; i < (int)sc->cells.n; i++) {
         w->cells[i] = &all[i];
@@ -420,19 +419,10 @@ static int make_cells(struct world *w, struct err *e)
         w->n_cells = i + 1;
     }
     for (uint32_t k = 0; k < w->n_ues; k++) {
-        if (cell_join(w->cells[w->ues[k]->cell], &w->radios[k]) != 0)
+        if (cell_join(w->cells[w->ues[k].cell], &w->radios[k]) != 0)
             return err_memory(e, "the UEs of a cell");
         cell_attach(&w->radios[k]);
     }
-    return 0;
-}
-
-static int make_link(struct world *w, struct link **slot, uint32_t *next_id,
-                     const struct link_config *config, struct err *e)
-{
-    *slot = arena_alloc(&w->arena, sizeof **slot);
-    if (*slot == NULL || link_init(*slot, w, (*next_id)++, config) != 0)
-        return err_memory(e, "a link");
     return 0;
 }
 
@@ -443,34 +433,31 @@ static int make_links(struct world *w, uint32_t *next_id, struct err *e)
     int64_t headers = t != NULL ? transport_header_bytes(t) : 0;
     int64_t payload = t != NULL ? t->mtu_bytes - headers : 1460;
     int64_t gtpu = sc->core != NULL ? sc->core->gtpu_header_bytes : 0;
+    if (pool_init(&w->chunks, link_chunk_bytes, 64) != 0)
+        return err_memory(e, "the links");
     if (t != NULL) {
         w->n_links = sc->cells.n > 0 ? (int)sc->cells.n : 1;
-        w->links_ul = arena_array(&w->arena, (size_t)w->n_links, sizeof *w->links_ul);
-        w->links_dl = arena_array(&w->arena, (size_t)w->n_links, sizeof *w->links_dl);
+        w->links_ul = arena_lines(&w->arena, (size_t)w->n_links, sizeof *w->links_ul);
+        w->links_dl = arena_lines(&w->arena, (size_t)w->n_links, sizeof *w->links_dl);
         if (w->links_ul == NULL || w->links_dl == NULL)
             return err_memory(e, "the links");
-        struct link_config c = {.rate_mbps = t->rate_mbps,
-                                .delay_ns = t->delay_ms * 1e6,
-                                .payload_bytes = payload,
-                                .header_bytes = headers + gtpu};
+        w->transport_rule =
+            link_rule_of(t->rate_mbps, t->delay_ms * 1e6, payload, headers + gtpu);
         for (int i = 0; i < w->n_links; i++) {
-            int rc = make_link(w, &w->links_ul[i], next_id, &c, e);
-            if (rc == 0)
-                rc = make_link(w, &w->links_dl[i], next_id, &c, e);
-            if (rc != 0)
-                return rc;
+            link_init(&w->links_ul[i], w, (*next_id)++, &w->transport_rule);
+            link_init(&w->links_dl[i], w, (*next_id)++, &w->transport_rule);
         }
     }
     if (sc->core != NULL) {
-        struct link_config c = {.rate_mbps = sc->core->upf_rate_mbps,
-                                .delay_ns = sc->core->upf_delay_us * 1e3,
-                                .payload_bytes = payload,
-                                .header_bytes = headers + gtpu};
-        int rc = make_link(w, &w->core_ul, next_id, &c, e);
-        if (rc == 0)
-            rc = make_link(w, &w->core_dl, next_id, &c, e);
-        if (rc != 0)
-            return rc;
+        struct link *both = arena_lines(&w->arena, 2, sizeof *both);
+        if (both == NULL)
+            return err_memory(e, "the core");
+        w->core_rule = link_rule_of(sc->core->upf_rate_mbps, sc->core->upf_delay_us * 1e3, payload,
+                                    headers + gtpu);
+        w->core_ul = &both[0];
+        w->core_dl = &both[1];
+        link_init(w->core_ul, w, (*next_id)++, &w->core_rule);
+        link_init(w->core_dl, w, (*next_id)++, &w->core_rule);
     }
     return 0;
 }
@@ -479,7 +466,7 @@ static int make_servers(struct world *w, uint32_t *next_id, struct err *e)
 {
     const struct scenario *sc = w->scenario;
     w->servers = arena_array(&w->arena, sc->servers.n, sizeof *w->servers);
-    struct server *all = arena_array(&w->arena, sc->servers.n, sizeof *all);
+    struct server *all = arena_lines(&w->arena, sc->servers.n, sizeof *all);
     if (w->servers == NULL || all == NULL)
         return err_memory(e, "the servers");
     for (int i = 0; i < (int)sc->servers.n; i++) {
@@ -562,21 +549,13 @@ void world_free(struct world *w)
         cell_free(w->cells[i]);
     for (uint32_t i = 0; w->radios != NULL && i < w->n_ues; i++)
         radio_free(&w->radios[i]);
+    cell_work_free(&w->cell_work, &w->cell_common);
     cell_common_free(&w->cell_common);
     if (w->control != NULL)
         slice_control_free(w->control);
     if (w->edge != NULL)
         edge_free(w->edge);
-    for (int i = 0; i < w->n_links; i++) {
-        if (w->links_ul != NULL && w->links_ul[i] != NULL)
-            link_free(w->links_ul[i]);
-        if (w->links_dl != NULL && w->links_dl[i] != NULL)
-            link_free(w->links_dl[i]);
-    }
-    if (w->core_ul != NULL)
-        link_free(w->core_ul);
-    if (w->core_dl != NULL)
-        link_free(w->core_dl);
+    pool_free(&w->chunks);
     for (int i = 0; i < w->n_servers; i++)
         server_free(w->servers[i]);
     if (w->tcp != NULL)

@@ -9,6 +9,7 @@
 #include "base/pool.h"
 #include "sched/slice.h"
 #include "sim/cell.h"
+#include "sim/link.h"
 #include "sim/record.h"
 #include "sim/request.h"
 #include "sim/run.h"
@@ -19,7 +20,6 @@
 struct air;
 struct edge;
 struct handover;
-struct link;
 struct server;
 struct server_plan;
 struct slice_control;
@@ -27,7 +27,8 @@ struct ue;
 
 /* What a UE group's slice is, over time. */
 struct world_group {
-    int slice;  /* -1: none */
+    int64_t tunnel_bytes; /* header of the application-layer tunnel on each of its packets */
+    int slice;            /* -1: none */
     int *cycle; /* slices taken in turn */
     int64_t n_cycle, cycle_ns;
     const struct choice_policy *choice; /* NULL: its phones do not learn */
@@ -54,17 +55,20 @@ struct world {
     struct slice_control *control; /* NULL: they stay as they are */
     struct world_group *groups;    /* by UE group */
     struct cell_common cell_common;
+    struct cell_work cell_work;
 
-    struct ue **ues;
+    struct ue *ues;
     uint32_t n_ues;
     struct ue_radio *radios;   /* one per UE; NULL: no radio */
     struct air *air;           /* NULL: channels do not follow from geometry */
     struct handover *handover; /* NULL: UEs stay where they are */
     struct cell **cells;
     int n_cells;
-    struct link **links_ul, **links_dl; /* one per cell (one in all without cells); NULL: none */
+    struct link *links_ul, *links_dl; /* one per cell (one in all without cells); NULL: none */
     int n_links;
     struct link *core_ul, *core_dl; /* NULL: none */
+    struct link_rule transport_rule, core_rule;
+    struct pool chunks; /* of all links, on their way (link.c) */
     struct server **servers;
     int n_servers;
     const struct server_plan *plans; /* of servers made so far (server_plan.h) */
@@ -105,8 +109,8 @@ void world_request_done(struct world *w, uint32_t handle, const char *failure);
 /* Writes the rows of a request as it stands (in flight at the end of the run). */
 void world_request_rows(struct world *w, const struct request *r);
 
-/* Slice of a UE at a time: its group's, the one its cycle stands at, or the one that it has chosen
+/* Slice of a UE, which is of that group, at a time: its group's, the one its cycle stands at, or the one that it has chosen
  * last; -1: none. */
-int world_slice_of(const struct world *w, const struct ue *ue, int64_t t_ns);
+int world_slice_of(const struct world *w, uint32_t ue, uint32_t group, int64_t t_ns);
 
 #endif

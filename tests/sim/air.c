@@ -128,10 +128,9 @@ static int expect_blocks(const struct cell *cell, struct heard *heard)
 {
     struct world *w = cell->stage.world;
     int n = 0;
-    int64_t place = (cell->slot + 1) & (cell->common->ring - 1);
-    for (uint32_t handle = cell->ring[place].head; handle != POOL_NONE;) {
-        const struct action *a = pool_at(&cell->actions, handle);
-        handle = a->next;
+    for (uint32_t handle = cell_first_action(cell, cell->slot + 1); handle != POOL_NONE;) {
+        const struct action *a = pool_at(&cell->work->actions, handle);
+        handle = cell_next_action(cell, cell->slot + 1, handle);
         if (a->kind != ACTION_END_UL || a->epoch != w->radios[a->ue].epoch)
             continue;
         const struct harq *h = &w->radios[a->ue].d[RADIO_UL].harq[a->process];

@@ -126,12 +126,6 @@ static int case_tell(void **state)
             fail_msg("slot %lld of cell %s: not %s", (long long)cell->slot, cell->id, #what);      \
     } while (0)
 
-/* The actions of a slot that lies ahead. */
-static uint32_t actions_at(const struct cell *cell, int64_t slot)
-{
-    return cell->ring[slot & (cell->common->ring - 1)].head;
-}
-
 /* C1, C2 in the slot just visited: a block that is sent in it ends with the next. */
 static void look_at_air(const struct cell *cell, bool overlaps)
 {
@@ -140,9 +134,9 @@ static void look_at_air(const struct cell *cell, bool overlaps)
     int blocks[2] = {0, 0};
     bool sends[2][64] = {{false}};
     bool taken[2][275] = {{false}};
-    for (uint32_t handle = actions_at(cell, cell->slot + 1); handle != POOL_NONE;) {
-        const struct action *a = pool_at(&cell->actions, handle);
-        handle = a->next;
+    for (uint32_t handle = cell_first_action(cell, cell->slot + 1); handle != POOL_NONE;) {
+        const struct action *a = pool_at(&cell->work->actions, handle);
+        handle = cell_next_action(cell, cell->slot + 1, handle);
         if (a->kind != ACTION_END_UL && a->kind != ACTION_END_DL)
             continue;
         int d = a->kind == ACTION_END_UL ? RADIO_UL : RADIO_DL;
@@ -223,9 +217,9 @@ static void look_at_stream(const struct cell *cell, uint32_t ue, int d)
     }
     HOLDS(repeat == s->repeat_bytes);
     for (int64_t i = 0; i < cell->common->ring; i++)
-        for (uint32_t handle = cell->ring[i].head; handle != POOL_NONE;) {
-            const struct action *a = pool_at(&cell->actions, handle);
-            handle = a->next;
+        for (uint32_t handle = cell_first_action(cell, i); handle != POOL_NONE;) {
+            const struct action *a = pool_at(&cell->work->actions, handle);
+            handle = cell_next_action(cell, i, handle);
             if (a->kind == ACTION_RLC && a->ue == cell->ues[ue]->ue && a->direction == d)
                 piece_add(&pieces, a->range.begin, a->range.end);
         }
@@ -263,7 +257,7 @@ static void step_through(const struct scenario *sc, struct counts *counts)
     for (int i = 0; i < w.n_cells; i++)
         cell_start(w.cells[i]);
     for (uint32_t i = 0; i < w.n_ues; i++)
-        ue_start(w.ues[i]);
+        ue_start(&w.ues[i]);
     bool overlaps = strcmp(sc->radio->policy.word, "oai-willm") == 0;
     int64_t seen[2] = {-1, -1};
     while (engine_next(w.engine) <= w.end_ns ||
@@ -287,7 +281,7 @@ static void step_through(const struct scenario *sc, struct counts *counts)
     assert_true(w.completed == w.arrived || starves(sc));
     for (int i = 0; i < w.n_cells; i++)
         for (int d = 0; d < 2; d++)
-            counts->lost += w.cells[i]->totals[d][0].blocks_lost;
+            counts->lost += w.cells[i]->sums[d].all.blocks_lost;
     world_free(&w);
 }
 
@@ -488,7 +482,7 @@ static void test_uplink_goes_by_its_own_cqi(void **state)
     for (int i = 0; i < w.n_cells; i++)
         cell_start(w.cells[i]);
     for (uint32_t i = 0; i < w.n_ues; i++)
-        ue_start(w.ues[i]);
+        ue_start(&w.ues[i]);
     while (engine_next(w.engine) <= w.end_ns)
         engine_run(w.engine, engine_next(w.engine), 1);
     int64_t good = w.radios[0].d[RADIO_UL].stream.received;

@@ -59,12 +59,17 @@ static void watch_accept(struct stage *stage, enum stage_index index, uint32_t r
     } else {
         assert_int_equal(bytes, 0);
     }
-    /* S1, from the inside: the UE has it all, so every stage has handed on what it took. */
-    if (index == STAGE_UE_RX && (flags & CHUNK_LAST) != 0)
-        for (int i = 0; i < STAGE_UE_RX; i++) {
-            int64_t taken = i == STAGE_SERVER ? r->downlink_bytes : r->at[i].bytes_in;
-            assert_int_equal(r->at[i].bytes_out, taken);
+    /* S1, from the inside: the UE has it all, so every stage has taken what the one before it took,
+     * and nothing is kept. */
+    if (index == STAGE_UE_RX && (flags & CHUNK_LAST) != 0) {
+        for (int i = STAGE_UE_TX; i <= STAGE_UE_RX; i++) {
+            bool there = trail_of(r->id)->chunks[i] > 0 || i == STAGE_UE_TX || i == STAGE_UE_RX;
+            int64_t bytes_of = i <= STAGE_SERVER ? r->uplink_bytes : r->downlink_bytes;
+            assert_int_equal(r->at[i].bytes, there ? bytes_of : 0);
         }
+        for (int i = 0; i < 4; i++)
+            assert_int_equal(r->held[i], 0);
+    }
     int i = 0;
     while (watched.stage[i] != stage)
         i++;
@@ -83,12 +88,12 @@ static void watch_world(const struct world *w)
 {
     memset(&watched, 0, sizeof watched);
     for (uint32_t i = 0; i < w->n_ues; i++)
-        watch(&w->ues[i]->stage);
+        watch(&w->ues[i].stage);
     for (int i = 0; i < w->n_cells; i++)
         watch(&w->cells[i]->stage);
     for (int i = 0; i < w->n_links; i++) {
-        watch(&w->links_ul[i]->stage);
-        watch(&w->links_dl[i]->stage);
+        watch(&w->links_ul[i].stage);
+        watch(&w->links_dl[i].stage);
     }
     if (w->core_ul != NULL) {
         watch(&w->core_ul->stage);
@@ -132,7 +137,7 @@ static void watch_run(const char *json, const char *const *sets, int n_sets, int
     for (int i = 0; i < w.n_cells; i++)
         cell_start(w.cells[i]);
     for (uint32_t i = 0; i < w.n_ues; i++)
-        ue_start(w.ues[i]);
+        ue_start(&w.ues[i]);
     engine_run(w.engine, w.end_ns, UINT64_MAX);
     while (w.live_head != POOL_NONE && engine_next(w.engine) < w.end_ns + 30 * NS_PER_S)
         engine_run(w.engine, engine_next(w.engine), 1);
@@ -142,9 +147,9 @@ static void watch_run(const char *json, const char *const *sets, int n_sets, int
     assert_int_equal(w.completed, w.arrived);
     assert_int_equal(w.failed, 0);
     for (uint32_t i = 0; i < w.n_ues; i++) {
-        assert_int_equal(w.ues[i]->in_flight, 0);
+        assert_int_equal(w.ues[i].in_flight, 0);
         for (uint32_t k = 0; k < REQUESTS; k++)
-            assert_int_equal(watched.trails[i][k].rows, k < w.ues[i]->asked);
+            assert_int_equal(watched.trails[i][k].rows, k < w.ues[i].asked);
     }
     world_free(&w);
     scenario_free(&sc);

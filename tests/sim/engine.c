@@ -1,4 +1,4 @@
-/* Pins engine.h's E1 to E4, event_heap.h's H1 and event_list.h's L1 to L3, against sorting and
+/* Pins engine.h's E1 to E4, event_heap.h's H1 and event_list.h's L1 to L4, against sorting and
  * against a list that is searched from end to end. Does not pin speed (bench/bench_engine.c). */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -122,7 +122,14 @@ static void test_e1_order_is_that_of_a_sort(void **state)
 /* E1 while handlers put new events, at the present instant too; L1, L2 and L3 on the way. */
 static void check_list(const struct event_list *l)
 {
-    uint32_t n = l->near.n;
+    uint32_t n = l->near.n + l->day_n - l->day_next;
+    for (uint32_t i = l->day_next; i < l->day_n; i++) {
+        const struct event *due = &l->items[l->day[i].item];
+        assert_true(due->t_ns == l->day[i].t_ns && due->tie == l->day[i].tie);
+        assert_true(due->t_ns <= l->near_end_ns);
+        assert_true(i + 1 == l->day_n ||
+                    event_before(due, &l->items[l->day[i + 1].item])); /* L4 */
+    }
     for (uint32_t i = 0; i < l->near.n; i++) {
         assert_true(l->near.items[i].t_ns <= l->near_end_ns);
         assert_true(i == 0 ||
@@ -234,6 +241,8 @@ static void test_steady_state(void **state)
     assert_int_equal(l.capacity, before.capacity);
     assert_ptr_equal(l.items, before.items);
     assert_ptr_equal(l.near.items, before.near.items);
+    assert_true((l.day == before.day && l.spare == before.spare) ||
+                (l.day == before.spare && l.spare == before.day));
     assert_ptr_equal(l.bucket, before.bucket);
     int used = 0;
     for (int i = 0; i < 64; i++) {

@@ -38,7 +38,7 @@ static void check_stream(const struct stream *s)
 static void check_detached(const struct ue_radio *u)
 {
     for (int d = 0; d < 2; d++) {
-        assert_true((u->cell->active[d][u->in_cell / 64] >> u->in_cell % 64 & 1) == 0);
+        assert_true((cell_active(u->cell, (enum radio_direction)d)[u->in_cell / 64] >> u->in_cell % 64 & 1) == 0);
         assert_true(u->d[d].last_slot == INT64_MAX);
         assert_true(u->d[d].retx_mask == 0);
         check_stream(&u->d[d].stream);
@@ -53,12 +53,12 @@ static int check_lists(const struct world *w)
     int detached = 0;
     for (int i = 0; i < w->n_cells; i++) {
         const struct cell *cell = w->cells[i];
-        assert_int_equal(cell->words, (cell->n_ues + 63) / 64);
+        assert_true(cell->n_ues <= cell->room);
         for (uint32_t k = 0; k < cell->n_ues; k++) {
             const struct ue_radio *u = cell->ues[k];
             assert_true(u->cell == cell && u->in_cell == k);
             assert_true(k == 0 || cell->ues[k - 1]->ue < u->ue);
-            assert_int_equal(w->ues[u->ue]->cell, i);
+            assert_int_equal(w->ues[u->ue].cell, i);
             listed++;
             if (u->attached)
                 continue;
@@ -74,7 +74,7 @@ static int check_lists(const struct world *w)
 static void check_away(const struct world *w)
 {
     for (uint32_t i = 0; i < w->n_ues; i++) {
-        const struct scenario_ues *g = w->ues[i]->group;
+        const struct scenario_ues *g = w->ues[i].group;
         const double *from_s = g->detach_at_s.items;
         for (size_t k = 0; k < g->detach_at_s.n; k++) {
             int64_t from_ns = ns_of_s(from_s[k]);

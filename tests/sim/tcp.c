@@ -160,7 +160,7 @@ static int64_t buffered(const char *protocol, const char *slicing)
     if (world_make(&w, &sc, &options, &e) != 0)
         fail_msg("%s", e.text);
     for (uint32_t k = 0; k < w.n_ues; k++)
-        ue_start(w.ues[k]);
+        ue_start(&w.ues[k]);
     for (int i = 0; i < w.n_cells; i++)
         cell_start(w.cells[i]);
     while (w.completed + w.failed == 0)
@@ -205,7 +205,7 @@ static void test_t3_nothing_is_kept(void **state)
         struct err e = {0};
         assert_int_equal(world_make(&w, &sc, &options, &e), 0);
         for (uint32_t k = 0; k < w.n_ues; k++)
-            ue_start(w.ues[k]);
+            ue_start(&w.ues[k]);
         assert_false(engine_run(w.engine, 60 * NS_PER_S, UINT64_MAX));
         assert_true(w.arrived > 2);
         assert_int_equal(w.completed, w.arrived);

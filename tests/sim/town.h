@@ -71,7 +71,7 @@ static inline void town_make(struct world *w, const struct scenario *sc)
     for (int i = 0; i < w->n_cells; i++)
         cell_start(w->cells[i]);
     for (uint32_t i = 0; i < w->n_ues; i++)
-        ue_start(w->ues[i]);
+        ue_start(&w->ues[i]);
     if (w->handover != NULL)
         handover_start(w->handover);
 }
