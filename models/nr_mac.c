@@ -85,11 +85,13 @@ void nr_la_set(struct nr_la *la, const struct nr_la_config *config, int64_t fram
     la->mcs = mcs;
 }
 
-void nr_la_heard(struct nr_la *la, const struct nr_la_config *config, bool failed)
+void nr_la_heard(struct nr_la *la, const struct nr_la_config *config, int mcs, int mcs_max,
+                 bool failed)
 {
-    double up_db = config->step_db * config->target / (1.0 - config->target);
-    double offset_db = la->offset_db + (failed ? -config->step_db : up_db);
-    la->offset_db = fmin(fmax(offset_db, -NR_LA_OFFSET_MAX_DB), NR_LA_OFFSET_MAX_DB);
+    if (failed && mcs > 0)
+        la->offset_db -= config->step_db;
+    else if (!failed && mcs < mcs_max)
+        la->offset_db += config->step_db * config->target / (1.0 - config->target);
 }
 
 int64_t nr_bsr_report(int64_t bytes)

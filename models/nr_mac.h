@@ -47,10 +47,6 @@ void nr_thr_add(struct nr_thr *t, const struct nr_decay *d, int64_t now, int64_t
  * The filtered BLER is kept by all three: records show it. */
 enum nr_la_rule { NR_LA_BLER_WINDOW, NR_LA_CQI, NR_LA_OUTER_LOOP };
 
-/* The offset stays within so many dB of 0. Assumed: beyond this not the channel is at fault, and a
- * link at its highest MCS would raise it without end. */
-#define NR_LA_OFFSET_MAX_DB 10.0
-
 struct nr_la_config {
     enum nr_la_rule rule;
     int start_mcs, min_mcs_up; /* min_mcs_up: MCS 6, below which an error does not push it */
@@ -80,8 +76,11 @@ int nr_la_mcs(struct nr_la *la, const struct nr_la_config *config, int64_t frame
 void nr_la_set(struct nr_la *la, const struct nr_la_config *config, int64_t frame, uint64_t first,
                uint64_t second, int mcs);
 
-/* How the first round of a block ended that had the MCS of this link. */
-void nr_la_heard(struct nr_la *la, const struct nr_la_config *config, bool failed);
+/* How the first round of a block ended that had the MCS of this link. A block of the highest MCS
+ * does not raise the offset, one of MCS 0 does not lower it: the MCS could not follow, and would
+ * come back late. */
+void nr_la_heard(struct nr_la *la, const struct nr_la_config *config, int mcs, int mcs_max,
+                 bool failed);
 
 /* --- Buffer status report --------------------------------------------------------------------
  * Short BSR, 38.321 table 6.1.3.1-1: the bytes that the gNB believes when `bytes` are waiting.

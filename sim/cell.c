@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "models/nr_tables.h"
 #include "sim/scenario.h"
 #include "sim/server.h"
 #include "sim/slice_control.h"
@@ -76,12 +77,14 @@ int cell_common_init(struct cell_common *c, const struct scenario *sc, struct ar
                          "with at least one D and one U, or \"fdd\"",
                          r->tdd);
     for (int d = 0; d < 2; d++) {
-        struct nr_grid_config g = {
-            .n_prb = (int)r->n_prb,
-            .mcs_table = (int)(d == RADIO_UL ? r->mcs_table_ul : r->mcs_table_dl),
-            .mcs_max = (int)(d == RADIO_UL ? r->max_mcs_ul : r->max_mcs_dl),
-            .dmrs_re_per_prb = (int)(d == RADIO_UL ? r->ul_dmrs_re : r->dl_dmrs_re),
-            .layers = 1};
+        int table = (int)(d == RADIO_UL ? r->mcs_table_ul : r->mcs_table_dl);
+        int most = (int)(d == RADIO_UL ? r->max_mcs_ul : r->max_mcs_dl);
+        struct nr_grid_config g = {.n_prb = (int)r->n_prb,
+                                   .mcs_table = table,
+                                   .mcs_max = most < nr_mcs_max(table) ? most : nr_mcs_max(table),
+                                   .dmrs_re_per_prb =
+                                       (int)(d == RADIO_UL ? r->ul_dmrs_re : r->dl_dmrs_re),
+                                   .layers = 1};
         if (d == RADIO_UL && r->ul_special_symbols < r->ul_symbols) {
             g.short_symbols = (int)r->ul_special_symbols;
             g.short_dmrs_re = (int)r->ul_special_dmrs_re;

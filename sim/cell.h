@@ -389,8 +389,8 @@ int cell_ul_cqi(const struct cell *cell, const struct ue_radio *u);
 /* Link adaptation's choice for a block that is scheduled now, given the direction's CQI. */
 int cell_mcs(struct cell *cell, struct ue_radio *u, enum radio_direction d, int cqi);
 /* The gNB knows how a round of a block ended, which h->round counts already. */
-void cell_la_heard(const struct cell *cell, struct ue_direction *ud, const struct harq *h,
-                   bool failed);
+void cell_la_heard(const struct cell *cell, struct ue_radio *u, enum radio_direction d,
+                   const struct harq *h, bool failed);
 
 /* cell.c */
 /* Asks for an action at the beginning of a later slot, fewer than common->ring ahead. */

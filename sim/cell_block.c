@@ -276,7 +276,11 @@ int cell_plan_retx(struct cell *cell, struct cell_plan *plan, enum radio_directi
     int process = __builtin_ctz(ud->retx_mask);
     struct harq *h = &ud->harq[process];
     int prb = retx_prb(cell, d, h, kind);
-    if (prb == 0 || prb > plan->end_prb - plan->used || plan->grants_left == 0)
+    /* A block that ran over taken PRB at first (oai-willm) fits into no slot without doing so
+     * again, which it does where it comes first. */
+    bool alone = plan->n == 0 && prb > plan->end_prb - plan->pucch_low;
+    int room = (alone ? plan->carrier_prb : plan->end_prb) - plan->used;
+    if (prb == 0 || prb > room || plan->grants_left == 0)
         return -1;
     h->n_prb = (int16_t)prb;
     if (h->kind != kind)

@@ -47,7 +47,7 @@ void cell_dl_ack(struct cell *cell, struct ue_radio *u, uint8_t process)
 {
     struct ue_direction *d = &u->d[RADIO_DL];
     struct harq *h = &d->harq[process];
-    cell_la_heard(cell, d, h, h->failed);
+    cell_la_heard(cell, u, RADIO_DL, h, h->failed);
     if (h->failed && h->round < cell->common->config->harq_rounds) {
         h->state = HARQ_WAIT_RETX;
         d->retx_mask = (uint16_t)(d->retx_mask | 1u << process);

@@ -111,9 +111,9 @@ int cell_mcs(struct cell *cell, struct ue_radio *u, enum radio_direction d, int 
     return mcs;
 }
 
-void cell_la_heard(const struct cell *cell, struct ue_direction *ud, const struct harq *h,
-                   bool failed)
+void cell_la_heard(const struct cell *cell, struct ue_radio *u, enum radio_direction d,
+                   const struct harq *h, bool failed)
 {
     if (cell->common->la.rule == NR_LA_OUTER_LOOP && h->round == 1 && h->by_la)
-        nr_la_heard(&ud->la, &cell->common->la, failed);
+        nr_la_heard(&u->d[d].la, &cell->common->la, h->mcs, cell->common->grid[d].mcs_max, failed);
 }

@@ -194,7 +194,7 @@ void cell_ul_end(struct cell *cell, struct ue_radio *u, uint8_t process)
     struct harq *h = &d->harq[process];
     bool failed = cell_transmission_fails(cell, u, RADIO_UL, h, cell->slot - 1);
     h->round++;
-    cell_la_heard(cell, d, h, failed);
+    cell_la_heard(cell, u, RADIO_UL, h, failed);
     if (failed && h->round < cell->common->config->harq_rounds) {
         h->state = HARQ_WAIT_RETX;
         d->retx_mask = (uint16_t)(d->retx_mask | 1u << process);

@@ -329,6 +329,12 @@ static int radio_check(const void *object, const char *file, const char *place, 
                         "%lld",
                         (long long)r->min_grant_prb, (long long)r->n_prb, (long long)r->n_prb);
     }
+    if (r->min_grant_prb_dl > r->n_prb) {
+        return FAIL_KEY("min_grant_prb_dl",
+                        "%lld is more than the carrier's %lld PRB; write at most "
+                        "%lld",
+                        (long long)r->min_grant_prb_dl, (long long)r->n_prb, (long long)r->n_prb);
+    }
     if (r->sr_offset_slots >= r->sr_period_slots) {
         return FAIL_KEY("sr_offset_slots",
                         "%lld is not in the period of %lld slots; write at most "

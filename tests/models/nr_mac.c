@@ -222,17 +222,20 @@ static void test_la_outer_loop(void **state)
     config.step_db = 0.5;
     struct nr_la la;
     nr_la_init(&la, &config);
-    nr_la_heard(&la, &config, true);
+    nr_la_heard(&la, &config, 12, 28, true);
     near(la.offset_db, -0.5, 1e-12);
     for (int i = 0; i < 9; i++)
-        nr_la_heard(&la, &config, false);
+        nr_la_heard(&la, &config, 12, 28, false);
     assert_true(fabs(la.offset_db) < 1e-12);
-    for (int i = 0; i < 1000; i++)
-        nr_la_heard(&la, &config, false);
-    assert_true(la.offset_db == NR_LA_OFFSET_MAX_DB);
-    for (int i = 0; i < 1000; i++)
-        nr_la_heard(&la, &config, true);
-    assert_true(la.offset_db == -NR_LA_OFFSET_MAX_DB);
+    /* At the ends of the table there is nowhere to go. */
+    la.offset_db = 1.25;
+    nr_la_heard(&la, &config, 28, 28, false);
+    nr_la_heard(&la, &config, 0, 28, true);
+    assert_true(la.offset_db == 1.25);
+    nr_la_heard(&la, &config, 28, 28, true);
+    assert_true(la.offset_db == 0.75);
+    nr_la_heard(&la, &config, 0, 28, false);
+    near(la.offset_db, 0.75 + 0.5 / 9, 1e-12);
 }
 
 /* --- Buffer status ---------------------------------------------------------------------------- */

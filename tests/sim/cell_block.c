@@ -86,6 +86,17 @@ static void test_block_over_taken_prb(void **state)
     assert_int_equal(free_edge.block_errors, 0);
 }
 
+/* On a narrow carrier each of these blocks runs over PUCCH, and one that fails fits no slot without
+ * doing so again: it is sent again all the same, and phones go on. */
+static void test_block_over_taken_prb_again(void **state)
+{
+    (void)state;
+    struct cell_record narrow =
+        TOTAL("ul", "radio.n_prb=24", "radio.pucch_prb=4", "radio.policy.ul_ignore_taken=true");
+    assert_true(narrow.blocks_retx > 20);
+    assert_true(narrow.bytes_payload > 100000);
+}
+
 /* A branch of at most half the carrier, whose every second block is one sent again: counted, they
  * leave that much less for new ones; not counted, they come on top. */
 static void test_retransmissions_within_their_branch(void **state)
@@ -109,6 +120,7 @@ int test_cell_block(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_block_on_half_of_its_prb),
         cmocka_unit_test(test_block_over_taken_prb),
+        cmocka_unit_test(test_block_over_taken_prb_again),
         cmocka_unit_test(test_retransmissions_within_their_branch),
     };
     return cmocka_run_group_tests_name("cell_block", tests, NULL, NULL);
