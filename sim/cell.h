@@ -157,29 +157,29 @@ struct ue_direction {
     int16_t current_prb;
     int16_t last_mcs;
     struct channel channel; /* of a constant one the rest is not looked at */
-    _Alignas(ARENA_LINE) struct harq harq[CELL_HARQ_MAX];
+    _Alignas(CACHE_LINE) struct harq harq[CELL_HARQ_MAX];
 };
 #define UE_DIRECTION_LINES 3
-_Static_assert(offsetof(struct ue_direction, channel.std_db) == UE_DIRECTION_LINES * ARENA_LINE &&
-                   sizeof(struct harq) == ARENA_LINE,
+_Static_assert(offsetof(struct ue_direction, channel.std_db) == UE_DIRECTION_LINES * CACHE_LINE &&
+                   sizeof(struct harq) == CACHE_LINE,
                "what a block touches");
 
-/* Asks for what a block will touch. In a large world it lies in no near cache; asked for at once, it
- * comes together. */
+/* Asks for what a block will touch. In a large world it lies in no near cache; asked for at once,
+ * it comes together. */
 static inline void ue_direction_fetch(const struct ue_direction *d, uint8_t process)
 {
     for (int line = 0; line < UE_DIRECTION_LINES; line++)
-        __builtin_prefetch((const char *)d + line * ARENA_LINE);
+        __builtin_prefetch((const char *)d + line * CACHE_LINE);
     __builtin_prefetch(&d->harq[process]);
 }
 
 /* A UE's radio. The world has one per UE; cells list those that are theirs (cell_attach.c). */
 struct ue_radio {
-    _Alignas(ARENA_LINE) struct cell *cell; /* whose it is */
+    _Alignas(CACHE_LINE) struct cell *cell; /* whose it is */
     uint32_t ue;                            /* world-wide */
     uint32_t in_cell;                       /* its place there */
-    uint32_t epoch;        /* detachments so far: actions of an earlier one are void */
-    uint16_t group;        /* of UEs */
+    uint32_t epoch; /* detachments so far: actions of an earlier one are void */
+    uint16_t group; /* of UEs */
     int8_t cqi;
     bool attached : 1;
     /* uplink only */
@@ -187,8 +187,8 @@ struct ue_radio {
     bool bsr_timer : 1;  /* an ACTION_BSR is under way */
     bool sr_pending : 1; /* the UE waits for an SR occasion */
     bool sr_seen : 1;    /* the gNB has seen the SR */
-    int32_t estimate;       /* gNB's idea of the UE's buffer: what a BSR says at most */
-    int32_t sched_bytes;    /* granted and not yet decoded: 16 blocks at most */
+    int32_t estimate;    /* gNB's idea of the UE's buffer: what a BSR says at most */
+    int32_t sched_bytes; /* granted and not yet decoded: 16 blocks at most */
     int64_t last_bsr_slot;
     int64_t last_data_slot; /* last first-round transmission: restarts retxBSR-Timer */
     int64_t sr_known_slot;  /* slot in which the gNB hears the last SR, -1: taken back */
@@ -196,7 +196,7 @@ struct ue_radio {
     struct ue_direction d[2];
     struct channel headroom; /* power headroom that is reported, dB */
 };
-_Static_assert(offsetof(struct ue_radio, d) == ARENA_LINE, "a UE's own is one line");
+_Static_assert(offsetof(struct ue_radio, d) == CACHE_LINE, "a UE's own is one line");
 
 /* Something that happens at the beginning of a slot; kept in a ring of lists. */
 enum action_kind {
@@ -230,9 +230,9 @@ struct cell_curve {
     struct nr_error_curve curve;
 };
 
-/* What the cells of one world work with. One thread at a time works on a world, or on a part of one,
- * and on one slot of one cell: so a hundred cells use one set, which stays in the processor's cache,
- * where sets of their own would not. */
+/* What the cells of one world work with. One thread at a time works on a world, or on a part of
+ * one, and on one slot of one cell: so a hundred cells use one set, which stays in the processor's
+ * cache, where sets of their own would not. */
 struct cell_work {
     struct pool segments, actions;
     void *policy_state[2]; /* by direction; R6 of radio.h: it remembers nothing from slot to slot */
@@ -249,20 +249,20 @@ struct cell_work {
 
 /* Of one direction. */
 struct cell_sums {
-    _Alignas(ARENA_LINE) struct cell_totals all;
+    _Alignas(CACHE_LINE) struct cell_totals all;
     struct cell_totals *slices; /* [slices] */
 };
 
 /* What every visit touches is the first two cache lines, one of the ring and one of its sums. */
 struct cell {
-    _Alignas(ARENA_LINE) struct stage stage;
+    _Alignas(CACHE_LINE) struct stage stage;
     struct cell_work *work;
     const struct cell_common *common;
 
-    int64_t slot;        /* being visited, or visited last; -1 */
-    int64_t armed;       /* slot for which an event is under way; INT64_MAX: none */
-    uint64_t few[2];     /* UEs that may be scheduled, by direction, while there is room for 64 */
-    uint64_t *ring_used; /* bitmap over the ring of actions by slot, which lies behind it */
+    int64_t slot;          /* being visited, or visited last; -1 */
+    int64_t armed;         /* slot for which an event is under way; INT64_MAX: none */
+    uint64_t few[2];       /* UEs that may be scheduled, by direction, while there is room for 64 */
+    uint64_t *ring_used;   /* bitmap over the ring of actions by slot, which lies behind it */
     struct ue_radio **ues; /* ascending by world index */
     uint32_t n_ues, room;
     uint64_t visited;
@@ -277,7 +277,7 @@ struct cell {
     int index;
     const char *id;
 };
-_Static_assert(offsetof(struct cell, many) == 2 * ARENA_LINE, "what a visit touches");
+_Static_assert(offsetof(struct cell, many) == 2 * CACHE_LINE, "what a visit touches");
 
 /* Bitset of UEs by in_cell that may be scheduled, and its words. */
 static inline uint64_t *cell_active(struct cell *cell, enum radio_direction d)
@@ -332,7 +332,7 @@ void cell_finish(struct cell *cell);
 void radio_init(struct ue_radio *u, const struct cell_common *k, uint64_t seed, uint32_t ue,
                 uint32_t group);
 void radio_free(struct ue_radio *u);
-/* Makes a detached UE one of the cell's; Returns 0 or ERR_MEMORY. */
+/* Makes a detached UE one of the cell's. Returns 0 or ERR_MEMORY. */
 int cell_join(struct cell *cell, struct ue_radio *u);
 /* Takes a detached UE out of its cell; cell_join() is next. */
 void cell_leave(struct ue_radio *u);
