@@ -224,7 +224,7 @@ struct cell_totals {
     int64_t errors, blocks_retx, blocks_retx1, blocks_lost, bytes_retx;
 };
 
-#define CELL_CURVES 256 /* a power of two */
+#define CELL_CURVE_BITS 8
 struct cell_curve {
     uint64_t of; /* modulation, rate and bytes; 0: none */
     struct nr_error_curve curve;
@@ -244,7 +244,7 @@ struct cell_work {
     const struct cell *visiting; /* a slot of this one, NULL: none */
     int32_t dcis_left;           /* what the PDCCH of this slot still holds */
     /* Error curves of blocks sent of late: a memo, not state. Blocks are often of few sizes. */
-    struct cell_curve curves[CELL_CURVES];
+    struct cell_curve curves[1 << CELL_CURVE_BITS];
 };
 
 /* Of one direction. */
