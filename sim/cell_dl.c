@@ -20,7 +20,7 @@ int cell_dl_cqi(struct cell *cell, struct ue_radio *u, int64_t slot)
         double snr = cell_wideband_snr_db(cell, u, measured);
         const struct scenario_radio *c = cell->common->config;
         u->cqi = (int8_t)nr_cqi_of_snr((enum nr_decoder)c->decoder, (int)c->mcs_table_dl, snr,
-                                       cell->common->grid[RADIO_DL].n_prb);
+                               cell->common->grid[RADIO_DL].n_prb);
         u->cqi_report = report;
     }
     return u->cqi;
@@ -118,8 +118,7 @@ void cell_dl_schedule(struct cell *cell)
     int32_t n_grants = cell_ask_policy(cell, &plan, RADIO_DL, cell->slot, k->dl_min_prb, n);
     for (int32_t i = 0; i < n_grants; i++) {
         uint8_t process;
-        struct harq *h =
-            cell_new_block(cell, &plan, RADIO_DL, &cell->work->grants[i], kind, &process);
+        struct harq *h = cell_new_block(cell, &plan, RADIO_DL, &cell->work->grants[i], kind, &process);
         struct ue_radio *u = cell->ues[cell->work->view_ue[cell->work->grants[i].ue]];
         int64_t room = h->tb_bytes > k->tb_header_bytes ? h->tb_bytes - k->tb_header_bytes : 0;
         h->payload = (int32_t)stream_take(&u->d[RADIO_DL].stream, room, &h->start);
