@@ -150,8 +150,9 @@ bool cell_transmission_fails(struct cell *cell, struct ue_radio *u, enum radio_d
     }
     /* A block sized for other PRB than it is sent on has another code rate. */
     int rate = k->grid[d].r_x10240[h->mcs] * h->tbs_prb / h->n_prb;
-    struct nr_error_curve curve = curve_of(
-        cell, k->grid[d].qm[h->mcs], rate < MAX_RATE_X10240 ? rate : MAX_RATE_X10240, h->tb_bytes);
+    struct nr_error_curve curve =
+        curve_of(cell, k->grid[d].qm[h->mcs], rate < MAX_RATE_X10240 ? rate : MAX_RATE_X10240,
+                 h->tb_bytes);
     /* The same u in every round: a block that failed once is one of the unlucky ones, so that the
      * share of blocks failing after n rounds is the BLER at the SNR of n rounds. */
     bool fails = h->u < nr_error_bler(curve, effective);

@@ -118,7 +118,8 @@ void cell_dl_schedule(struct cell *cell)
     int32_t n_grants = cell_ask_policy(cell, &plan, RADIO_DL, cell->slot, k->dl_min_prb, n);
     for (int32_t i = 0; i < n_grants; i++) {
         uint8_t process;
-        struct harq *h = cell_new_block(cell, &plan, RADIO_DL, &cell->work->grants[i], kind, &process);
+        struct harq *h =
+            cell_new_block(cell, &plan, RADIO_DL, &cell->work->grants[i], kind, &process);
         struct ue_radio *u = cell->ues[cell->work->view_ue[cell->work->grants[i].ue]];
         int64_t room = h->tb_bytes > k->tb_header_bytes ? h->tb_bytes - k->tb_header_bytes : 0;
         h->payload = (int32_t)stream_take(&u->d[RADIO_DL].stream, room, &h->start);

@@ -364,7 +364,6 @@ static void test_skipping_changes_no_row(void **state)
     under_way = -1;
 }
 
-/* An empty cell without idle grants has no slots at all. */
 static bool is_marked(const struct ue_radio *u)
 {
     return (cell_active(u->cell, RADIO_DL)[u->in_cell / 64] >> u->in_cell % 64 & 1) != 0;
@@ -401,6 +400,7 @@ static void test_marks_of_a_large_cell(void **state)
     scenario_free(&sc);
 }
 
+/* An empty cell without idle grants has no slots at all. */
 static void test_idle_cell_is_not_visited(void **state)
 {
     (void)state;
