@@ -55,14 +55,14 @@ void *arena_array(struct arena *a, size_t n, size_t bytes)
 
 void *arena_lines(struct arena *a, size_t n, size_t bytes)
 {
-    if (bytes != 0 && n > (SIZE_MAX - ARENA_LINE) / bytes) {
+    if (bytes != 0 && n > (SIZE_MAX - CACHE_LINE) / bytes) {
         return NULL;
     }
-    unsigned char *memory = arena_alloc(a, n * bytes + ARENA_LINE);
+    unsigned char *memory = arena_alloc(a, n * bytes + CACHE_LINE);
     if (memory == NULL) {
         return NULL;
     }
-    return memory + (ARENA_LINE - (uintptr_t)memory % ARENA_LINE) % ARENA_LINE;
+    return memory + (CACHE_LINE - (uintptr_t)memory % CACHE_LINE) % CACHE_LINE;
 }
 
 char *arena_strdup(struct arena *a, const char *text)

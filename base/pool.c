@@ -12,19 +12,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/err.h"
 
-enum { SMALLEST_CAPACITY = 16, LINE = 64 };
+enum { SMALLEST_CAPACITY = 16 };
 
 /* Grows the arrays to `capacity` items and chains the new ones in front of the free list. */
 static int pool_grow(struct pool *p, uint32_t capacity)
 {
-    if (p->item_bytes > (SIZE_MAX - LINE) / capacity || sizeof *p->next > SIZE_MAX / capacity) {
+    if (p->item_bytes > (SIZE_MAX - CACHE_LINE) / capacity ||
+        sizeof *p->next > SIZE_MAX / capacity) {
         return ERR_MEMORY;
     }
     /* Whole cache lines, so that an item that is made of such does not lie in one more. */
-    unsigned char *items =
-        aligned_alloc(LINE, (capacity * p->item_bytes + LINE - 1) / LINE * LINE);
+    unsigned char *items = aligned_alloc(CACHE_LINE, (capacity * p->item_bytes + CACHE_LINE - 1) /
+                                                         CACHE_LINE * CACHE_LINE);
     if (items == NULL) {
         return ERR_MEMORY;
     }

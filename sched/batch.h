@@ -67,11 +67,11 @@ enum batch_state { BATCH_WAITING, BATCH_RUNNING, BATCH_DONE };
 /* What every step looks at is the first cache line. */
 struct batch_request {
     /* the owner's: given to batch_arrive() */
-    _Alignas(ARENA_LINE) uint64_t owner; /* whatever names the request to the server */
-    int64_t prompt_tokens; /* image tokens included, >= 1 */
-    int64_t output_tokens; /* wanted, >= 1 */
-    int32_t slice;         /* -1: none */
-    int32_t n_prefix;      /* of the ids below */
+    _Alignas(CACHE_LINE) uint64_t owner; /* whatever names the request to the server */
+    int64_t prompt_tokens;               /* image tokens included, >= 1 */
+    int64_t output_tokens;               /* wanted, >= 1 */
+    int32_t slice;                       /* -1: none */
+    int32_t n_prefix;                    /* of the ids below */
     bool prefilled; /* another engine has made the first token and hands its prompt's KV over */
 
     /* the batch's */
@@ -233,7 +233,7 @@ struct batch {
     int32_t head, n_waiting, waiting_room;
     int32_t n_running, n_finished;
     int32_t n_chunks;
-    struct llm_chunk *chunks; /* prompt chunks of the last decision */
+    struct llm_chunk *chunks;   /* prompt chunks of the last decision */
     struct batch_share *shares; /* by slice; NULL: none */
 
     struct kv_pool kv;

@@ -79,8 +79,9 @@ struct radio_policy {
                                "": it always does, NULL: it never does */
     const struct json_spec *options; /* NULL: none */
     bool sees_servers;               /* it reads server_queue in the views */
-    /* State for one cell and one direction; NULL: out of memory. `options` NULL: all defaults.
-     * `slices` (may be NULL) must be the tree of every view and outlive the state. */
+    /* State for one direction of all cells of one tree, which are asked about in any order (R6);
+     * NULL: out of memory. `options` NULL: all defaults. `slices` (may be NULL) must be the tree of
+     * every view and outlive the state. */
     void *(*create)(const void *options, int32_t carrier_prb, const struct slice_tree *slices);
     void (*destroy)(void *state);
     /* Fills grants[0..view->max_grants) and returns how many. A UE appears at most once. The sum of

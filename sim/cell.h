@@ -161,11 +161,11 @@ struct ue_direction {
     int16_t current_prb;
     int16_t last_mcs;
     struct channel channel; /* of a constant one the rest is not looked at */
-    _Alignas(ARENA_LINE) struct harq harq[CELL_HARQ_MAX];
+    _Alignas(CACHE_LINE) struct harq harq[CELL_HARQ_MAX];
 };
 #define UE_DIRECTION_LINES 3
-_Static_assert(offsetof(struct ue_direction, channel.std_db) == UE_DIRECTION_LINES * ARENA_LINE &&
-                   sizeof(struct harq) == ARENA_LINE,
+_Static_assert(offsetof(struct ue_direction, channel.std_db) == UE_DIRECTION_LINES * CACHE_LINE &&
+                   sizeof(struct harq) == CACHE_LINE,
                "what a block touches");
 
 /* Asks for what a block will touch. In a large world it lies in no near cache; asked for at once,
@@ -173,13 +173,13 @@ _Static_assert(offsetof(struct ue_direction, channel.std_db) == UE_DIRECTION_LIN
 static inline void ue_direction_fetch(const struct ue_direction *d, uint8_t process)
 {
     for (int line = 0; line < UE_DIRECTION_LINES; line++)
-        __builtin_prefetch((const char *)d + line * ARENA_LINE);
+        __builtin_prefetch((const char *)d + line * CACHE_LINE);
     __builtin_prefetch(&d->harq[process]);
 }
 
 /* A UE's radio. The world has one per UE; cells list those that are theirs (cell_attach.c). */
 struct ue_radio {
-    _Alignas(ARENA_LINE) struct cell *cell; /* whose it is */
+    _Alignas(CACHE_LINE) struct cell *cell; /* whose it is */
     uint32_t ue;                            /* world-wide */
     uint32_t in_cell;                       /* its place there */
     uint32_t epoch; /* detachments so far: actions of an earlier one are void */
@@ -200,7 +200,7 @@ struct ue_radio {
     struct ue_direction d[2];
     struct channel headroom; /* power headroom that is reported, dB */
 };
-_Static_assert(offsetof(struct ue_radio, d) == ARENA_LINE, "a UE's own is one line");
+_Static_assert(offsetof(struct ue_radio, d) == CACHE_LINE, "a UE's own is one line");
 
 /* Something that happens at the beginning of a slot; kept in a ring of lists. */
 enum action_kind {
@@ -228,7 +228,7 @@ struct cell_totals {
     int64_t errors, blocks_retx, blocks_retx1, blocks_lost, bytes_retx;
 };
 
-#define CELL_CURVES 256 /* a power of two */
+#define CELL_CURVE_BITS 8
 struct cell_curve {
     uint64_t of; /* modulation, rate and bytes; 0: none */
     struct nr_error_curve curve;
@@ -248,18 +248,18 @@ struct cell_work {
     const struct cell *visiting; /* a slot of this one, NULL: none */
     int32_t dcis_left;           /* what the PDCCH of this slot still holds */
     /* Error curves of blocks sent of late: a memo, not state. Blocks are often of few sizes. */
-    struct cell_curve curves[CELL_CURVES];
+    struct cell_curve curves[1 << CELL_CURVE_BITS];
 };
 
 /* Of one direction. */
 struct cell_sums {
-    _Alignas(ARENA_LINE) struct cell_totals all;
+    _Alignas(CACHE_LINE) struct cell_totals all;
     struct cell_totals *slices; /* [slices] */
 };
 
 /* What every visit touches is the first two cache lines, one of the ring and one of its sums. */
 struct cell {
-    _Alignas(ARENA_LINE) struct stage stage;
+    _Alignas(CACHE_LINE) struct stage stage;
     struct cell_work *work;
     const struct cell_common *common;
 
@@ -281,7 +281,7 @@ struct cell {
     int index;
     const char *id;
 };
-_Static_assert(offsetof(struct cell, many) == 2 * ARENA_LINE, "what a visit touches");
+_Static_assert(offsetof(struct cell, many) == 2 * CACHE_LINE, "what a visit touches");
 
 /* Bitset of UEs by in_cell that may be scheduled, and its words. */
 static inline uint64_t *cell_active(struct cell *cell, enum radio_direction d)
@@ -336,7 +336,7 @@ void cell_finish(struct cell *cell);
 void radio_init(struct ue_radio *u, const struct cell_common *k, uint64_t seed, uint32_t ue,
                 uint32_t group);
 void radio_free(struct ue_radio *u);
-/* Makes a detached UE one of the cell's; Returns 0 or ERR_MEMORY. */
+/* Makes a detached UE one of the cell's. Returns 0 or ERR_MEMORY. */
 int cell_join(struct cell *cell, struct ue_radio *u);
 /* Takes a detached UE out of its cell; cell_join() is next. */
 void cell_leave(struct ue_radio *u);

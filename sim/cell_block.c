@@ -141,7 +141,7 @@ static struct nr_error_curve curve_of(struct cell *cell, int qm, int rate, int32
     uint64_t of = (uint64_t)bytes << 32 | (uint64_t)rate << 8 | (uint64_t)qm;
     /* Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4). */
     struct cell_curve *memo =
-        &cell->work->curves[of * 0x9e3779b97f4a7c15U >> 32 & (CELL_CURVES - 1)];
+        &cell->work->curves[of * 0x9e3779b97f4a7c15U >> (64 - CELL_CURVE_BITS)];
     if (memo->of != of) {
         memo->of = of;
         memo->curve =

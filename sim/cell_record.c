@@ -100,7 +100,8 @@ void cell_finish(struct cell *cell)
         int64_t opportunities = d == RADIO_DL ? nr_frame_dl_index(&k->frame, slots)
                                               : nr_frame_ul_index(&k->frame, slots);
         for (int i = 0; i <= w->slices.n; i++) {
-            const struct cell_totals *t = i == 0 ? &cell->sums[d].all : &cell->sums[d].slices[i - 1];
+            const struct cell_totals *t =
+                i == 0 ? &cell->sums[d].all : &cell->sums[d].slices[i - 1];
             struct cell_record row = {.cell = cell->id,
                                       .direction = d == RADIO_DL ? "dl" : "ul",
                                       .slice_id = i > 0 ? w->slices.slices[i - 1].id : NULL,

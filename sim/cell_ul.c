@@ -275,8 +275,9 @@ void cell_ul_schedule(struct cell *cell, int64_t ul_slot)
     for (uint32_t word = 0; word < cell_words(cell); word++) {
         uint64_t bits = cell_active(cell, RADIO_UL)[word];
         if (all)
-            bits = word + 1 < cell_words(cell) || cell->n_ues % 64 == 0 ? ~0ULL
-                                                                   : (1ULL << cell->n_ues % 64) - 1;
+            bits = word + 1 < cell_words(cell) || cell->n_ues % 64 == 0
+                       ? ~0ULL
+                       : (1ULL << cell->n_ues % 64) - 1;
         for (; bits != 0; bits &= bits - 1) {
             struct ue_radio *u = cell->ues[word * 64 + (uint32_t)__builtin_ctzll(bits)];
             struct ue_direction *d = &u->d[RADIO_UL];
@@ -297,7 +298,8 @@ void cell_ul_schedule(struct cell *cell, int64_t ul_slot)
         cell_ask_policy(cell, &plan, RADIO_UL, ul_slot, (int32_t)k->config->min_grant_prb, n);
     for (int32_t i = 0; i < n_grants; i++) {
         uint8_t process;
-        struct harq *h = cell_new_block(cell, &plan, RADIO_UL, &cell->work->grants[i], kind, &process);
+        struct harq *h =
+            cell_new_block(cell, &plan, RADIO_UL, &cell->work->grants[i], kind, &process);
         struct ue_radio *u = cell->ues[cell->work->view_ue[cell->work->grants[i].ue]];
         u->sched_bytes += h->tb_bytes;
         u->sr_seen = false;

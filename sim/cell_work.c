@@ -1,7 +1,6 @@
 /* cell_work.c - what the cells of one world share while they work: pools, and room for one slot's
  * decision. See cell.h. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "sim/cell.h"
 #include "sim/scenario.h"
@@ -19,8 +18,7 @@ int cell_work_init(struct cell_work *work, const struct cell_common *k,
         good = work->retx_prb != NULL;
     }
     for (int d = 0; d < 2 && good && policy->create != NULL; d++) {
-        work->policy_state[d] =
-            policy->create(k->config->policy.options, k->grid[d].n_prb, tree);
+        work->policy_state[d] = policy->create(k->config->policy.options, k->grid[d].n_prb, tree);
         good = work->policy_state[d] != NULL;
     }
     if (!good)

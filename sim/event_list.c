@@ -85,7 +85,8 @@ static bool list_resize(struct event_list *l, uint32_t capacity)
     l->bucket = bucket != NULL ? bucket : l->bucket;
     uint64_t *in_use = realloc(l->in_use, capacity / 64 * sizeof *in_use);
     l->in_use = in_use != NULL ? in_use : l->in_use;
-    if (day == NULL || spare == NULL || near == NULL || items == NULL || bucket == NULL || in_use == NULL) {
+    if (day == NULL || spare == NULL || near == NULL || items == NULL || bucket == NULL ||
+        in_use == NULL) {
         return false;
     }
     uint32_t all = list_gather(l, l->capacity);

@@ -131,7 +131,7 @@ static inline void event_list_pop(struct event_list *l, struct event *first)
         if (l->day_next < l->day_n) {
             const char *to = (const char *)l->items[l->day[l->day_next].item].to;
             __builtin_prefetch(to);
-            __builtin_prefetch(to + ARENA_LINE);
+            __builtin_prefetch(to + CACHE_LINE);
         }
     } else {
         event_heap_pop(&l->near, first);

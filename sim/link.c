@@ -58,8 +58,7 @@ static void link_accept(struct stage *stage, enum stage_index index, uint32_t re
         return;
     }
     struct link_chunk *c = pool_at(&w->chunks, handle);
-    *c = (struct link_chunk){
-        .request = request, .index = index, .bytes = held, .flags = flags};
+    *c = (struct link_chunk){.request = request, .index = index, .bytes = held, .flags = flags};
     engine_at(&stage->entity, link->busy_until_ns + rule->delay_ns, &stage->entity, 0, handle);
 }
 

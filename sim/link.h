@@ -26,7 +26,7 @@ struct link_rule {
 
 /* What a chunk touches is one cache line. */
 struct link {
-    _Alignas(ARENA_LINE) struct stage stage;
+    _Alignas(CACHE_LINE) struct stage stage;
     const struct link_rule *rule;
     int64_t busy_until_ns;
     /* With parts: the numbers of those at its ends, and the end that hands on. */

@@ -36,7 +36,7 @@ struct request_stamps {
 /* Members that are wanted at one time lie together: in a large world a request lies in no cache
  * when its turn comes. Those at the end most scenarios never look at. */
 struct request {
-    uint64_t id; /* (UE index << 32) + the UE's request number */
+    uint64_t id;        /* (UE index << 32) + the UE's request number */
     uint32_t ue, group; /* UE, and its group of UEs */
     uint32_t server;
     uint32_t flow; /* its TCP connection, when the transport has one */
@@ -59,7 +59,7 @@ struct request {
     int64_t queue_ns;
 
     int64_t input_tokens;
-    int64_t text_bytes; /* part of downlink_bytes that is text */
+    int64_t text_bytes;                           /* part of downlink_bytes that is text */
     double gpu_utilization_pct, gpu_memory_bytes; /* of the server when the last token was made */
     int64_t ue_first_byte, done;
     int64_t ul_sched_prb;
@@ -67,21 +67,21 @@ struct request {
     int32_t ul_blocks;
     int32_t preemptions;
 
-    uint8_t mode;       /* enum request_mode */
-    uint8_t status;     /* enum request_status */
-    int32_t resolution; /* 1-based group, 0: none */
+    uint8_t mode;        /* enum request_mode */
+    uint8_t status;      /* enum request_status */
+    int32_t resolution;  /* 1-based group, 0: none */
     const char *failure; /* known from the refusal on; NULL: none */
     int32_t tx_width, tx_height, rx_width, rx_height;
     int32_t expected_words, actual_words;
     int32_t vision_passes;
-    int32_t arm; /* that its UE chose for it (sched/choice.h) */
+    int32_t arm;                    /* that its UE chose for it (sched/choice.h) */
     uint32_t edge_next;             /* the next of its batch or queue at the edge (sim/edge.c) */
     uint32_t first_block, n_blocks; /* prefix blocks in the group's trace */
     int64_t deadline_ns;            /* after its birth; 0: none */
     double accuracy;                /* that its answer needs, 0..1 */
     int64_t load_ns,
-        warm_load_ns; /* model loading that it waited for: from disk, from host memory */
-    uint32_t home;    /* of a copy in another part of the world (sim/parts.h): its */
+        warm_load_ns;  /* model loading that it waited for: from disk, from host memory */
+    uint32_t home;     /* of a copy in another part of the world (sim/parts.h): its */
     int32_t home_part; /* handle and part at its cell */
 };
 

@@ -60,7 +60,7 @@ struct scenario_ues;
 
 /* What a model runs on one pool of GPUs. */
 struct server_engine {
-    _Alignas(ARENA_LINE) struct batch batch;
+    _Alignas(CACHE_LINE) struct batch batch;
     int64_t run_start_ns;
     int64_t run_steps;   /* of the run under way */
     uint64_t generation; /* of the event that ends it */
@@ -83,7 +83,7 @@ struct server_loads {
 
 /* What a step looks at comes first; so in struct server. */
 struct server_model {
-    _Alignas(ARENA_LINE) const struct llm_cost *cost; /* servers that are alike share it */
+    _Alignas(CACHE_LINE) const struct llm_cost *cost; /* servers that are alike share it */
     int64_t loaded_ns; /* it is in GPU memory from then on; NS_NEVER: it is not */
     int64_t idle_ns;   /* idle since; only while it is */
     int64_t keep_ns;   /* NS_NEVER: for ever */
@@ -102,7 +102,7 @@ struct server_model {
 };
 
 struct server {
-    _Alignas(ARENA_LINE) struct stage stage;
+    _Alignas(CACHE_LINE) struct stage stage;
     struct server_model *models;
     int n_models, n_pools;
     struct server_pool pools[2];

@@ -10,7 +10,7 @@
 
 /* What the radio and an answer look at is the first cache line. */
 struct ue {
-    _Alignas(ARENA_LINE) struct stage stage;
+    _Alignas(CACHE_LINE) struct stage stage;
     const struct scenario_ues *group;
     int cell; /* -1 without a radio */
     uint32_t in_flight;

@@ -441,8 +441,7 @@ static int make_links(struct world *w, uint32_t *next_id, struct err *e)
         w->links_dl = arena_lines(&w->arena, (size_t)w->n_links, sizeof *w->links_dl);
         if (w->links_ul == NULL || w->links_dl == NULL)
             return err_memory(e, "the links");
-        w->transport_rule =
-            link_rule_of(t->rate_mbps, t->delay_ms * 1e6, payload, headers + gtpu);
+        w->transport_rule = link_rule_of(t->rate_mbps, t->delay_ms * 1e6, payload, headers + gtpu);
         for (int i = 0; i < w->n_links; i++) {
             link_init(&w->links_ul[i], w, (*next_id)++, &w->transport_rule);
             link_init(&w->links_dl[i], w, (*next_id)++, &w->transport_rule);

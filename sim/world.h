@@ -29,7 +29,7 @@ struct ue;
 struct world_group {
     int64_t tunnel_bytes; /* header of the application-layer tunnel on each of its packets */
     int slice;            /* -1: none */
-    int *cycle; /* slices taken in turn */
+    int *cycle;           /* slices taken in turn */
     int64_t n_cycle, cycle_ns;
     const struct choice_policy *choice; /* NULL: its phones do not learn */
     int *arms;                          /* slices that it chooses among */
@@ -109,8 +109,8 @@ void world_request_done(struct world *w, uint32_t handle, const char *failure);
 /* Writes the rows of a request as it stands (in flight at the end of the run). */
 void world_request_rows(struct world *w, const struct request *r);
 
-/* Slice of a UE, which is of that group, at a time: its group's, the one its cycle stands at, or the one that it has chosen
- * last; -1: none. */
+/* Slice of a UE, which is of that group, at a time: its group's, the one its cycle stands at, or
+ * the one that it has chosen last; -1: none. */
 int world_slice_of(const struct world *w, uint32_t ue, uint32_t group, int64_t t_ns);
 
 #endif

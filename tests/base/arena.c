@@ -51,6 +51,25 @@ static void test_large_and_empty(void **state)
     arena_free(&a);
 }
 
+/* Items made of whole cache lines begin with one, between others that do not. */
+static void test_lines(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    for (size_t n = 1; n < 50; n++) {
+        assert_non_null(arena_alloc(&a, n));
+        unsigned char *lines = arena_lines(&a, n, 2 * CACHE_LINE);
+        assert_int_equal((uintptr_t)lines % CACHE_LINE, 0);
+        for (size_t i = 0; i < n * 2 * CACHE_LINE; i++) {
+            assert_int_equal(lines[i], 0);
+        }
+        memset(lines, 0xee, n * 2 * CACHE_LINE);
+    }
+    assert_null(arena_lines(&a, SIZE_MAX / 2, 4));
+    assert_null(arena_lines(&a, SIZE_MAX - 8, 1));
+    arena_free(&a);
+}
+
 static void test_overflow(void **state)
 {
     (void)state;
@@ -78,6 +97,7 @@ int test_arena(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_zeroed_aligned_disjoint),
         cmocka_unit_test(test_large_and_empty),
+        cmocka_unit_test(test_lines),
         cmocka_unit_test(test_overflow),
         cmocka_unit_test(test_strdup),
     };

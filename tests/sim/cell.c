@@ -368,6 +368,42 @@ static void test_skipping_changes_no_row(void **state)
     under_way = -1;
 }
 
+static bool is_marked(const struct ue_radio *u)
+{
+    return (cell_active(u->cell, RADIO_DL)[u->in_cell / 64] >> u->in_cell % 64 & 1) != 0;
+}
+
+/* The marks of a cell whose UEs do not fit into one word, as they come and go. */
+static void test_marks_of_a_large_cell(void **state)
+{
+    (void)state;
+    const char *const sets[] = {"ues.0.count=200"};
+    struct scenario sc;
+    rows_load(base, sets, 1, &sc);
+    struct world w;
+    struct err e = {0};
+    struct run_options options = {.seed = 1};
+    if (world_make(&w, &sc, &options, &e) != 0)
+        fail_msg("%s", e.text);
+    struct cell *cell = w.radios[0].cell;
+    assert_true(cell->n_ues >= 200 && cell_words(cell) >= 4);
+    for (uint32_t i = 0; i < cell->n_ues; i++)
+        cell_mark(cell, RADIO_DL, cell->ues[i], cell->ues[i]->ue % 3 == 0);
+    for (uint32_t gone = 0; gone < 200; gone += 7) {
+        struct ue_radio *u = &w.radios[gone];
+        cell_detach(u);
+        cell_leave(u);
+        for (uint32_t i = 0; i < cell->n_ues; i++)
+            assert_true(is_marked(cell->ues[i]) ==
+                        (cell->ues[i]->ue % 3 == 0 &&
+                         (cell->ues[i]->ue % 7 != 0 || cell->ues[i]->ue > gone)));
+        assert_int_equal(cell_join(cell, u), 0);
+        assert_false(is_marked(u));
+    }
+    world_free(&w);
+    scenario_free(&sc);
+}
+
 /* An empty cell without idle grants has no slots at all. */
 static void test_idle_cell_is_not_visited(void **state)
 {
@@ -581,6 +617,7 @@ int test_cell(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_air_and_streams, case_tell),
         cmocka_unit_test_teardown(test_skipping_changes_no_row, case_tell),
+        cmocka_unit_test(test_marks_of_a_large_cell),
         cmocka_unit_test(test_idle_cell_is_not_visited),
         cmocka_unit_test(test_idle_grants_keep_their_period),
         cmocka_unit_test(test_uplink_goes_by_its_own_cqi),

@@ -127,8 +127,7 @@ static void check_list(const struct event_list *l)
         const struct event *due = &l->items[l->day[i].item];
         assert_true(due->t_ns == l->day[i].t_ns && due->tie == l->day[i].tie);
         assert_true(due->t_ns <= l->near_end_ns);
-        assert_true(i + 1 == l->day_n ||
-                    event_before(due, &l->items[l->day[i + 1].item])); /* L4 */
+        assert_true(i + 1 == l->day_n || event_before(due, &l->items[l->day[i + 1].item])); /* L4 */
     }
     for (uint32_t i = 0; i < l->near.n; i++) {
         assert_true(l->near.items[i].t_ns <= l->near_end_ns);
@@ -213,6 +212,40 @@ static void test_l3_against_a_naive_list(void **state)
         event_list_free(&l);
     }
     free(w);
+}
+
+/* L4 for a day of any number of events, in whatever order they were put: all at one instant, so
+ * that the ties alone tell, and what is put while it lasts among them. */
+static void test_l4_a_day_of_any_length(void **state)
+{
+    (void)state;
+    enum { MOST = 140, PRIME = 151 };
+    for (uint64_t n = 1; n <= MOST; n++) {
+        struct event_list l;
+        assert_true(event_list_init(&l, 0));
+        for (uint64_t i = 1; i < PRIME; i++) {
+            struct event event = {.t_ns = NS_PER_S, .tie = i * (n + 3) % PRIME * 2};
+            if (event.tie <= 2 * n) {
+                assert_true(event_list_push(&l, &event));
+            }
+        }
+        for (uint64_t i = 1; i <= n; i++) {
+            assert_int_equal(event_list_next_ns(&l), NS_PER_S);
+            assert_int_equal(event_list_next_tie(&l), 2 * i);
+            check_list(&l);
+            struct event event = {.t_ns = NS_PER_S, .tie = 2 * i + 1}; /* behind the next to come */
+            struct event first;
+            event_list_pop(&l, &first);
+            assert_int_equal(first.tie, 2 * i);
+            assert_true(event_list_push(&l, &event));
+            assert_int_equal(event_list_next_ns(&l), NS_PER_S);
+            assert_int_equal(event_list_next_tie(&l), 2 * i + 1);
+            event_list_pop(&l, &first);
+            assert_int_equal(first.tie, 2 * i + 1);
+        }
+        assert_int_equal(event_list_next_ns(&l), NS_NEVER);
+        event_list_free(&l);
+    }
 }
 
 /* A list in its steady state allocates nothing, whatever the length of the day. */
@@ -482,6 +515,7 @@ int test_engine(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_e1_order_is_that_of_a_sort),
         cmocka_unit_test(test_l3_against_a_naive_list),
+        cmocka_unit_test(test_l4_a_day_of_any_length),
         cmocka_unit_test(test_steady_state),
         cmocka_unit_test(test_sparse),
         cmocka_unit_test(test_e2_clock),

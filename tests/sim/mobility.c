@@ -38,7 +38,9 @@ static void check_stream(const struct stream *s)
 static void check_detached(const struct ue_radio *u)
 {
     for (int d = 0; d < 2; d++) {
-        assert_true((cell_active(u->cell, (enum radio_direction)d)[u->in_cell / 64] >> u->in_cell % 64 & 1) == 0);
+        assert_true(
+            (cell_active(u->cell, (enum radio_direction)d)[u->in_cell / 64] >> u->in_cell % 64 &
+             1) == 0);
         assert_true(u->d[d].last_slot == INT64_MAX);
         assert_true(u->d[d].retx_mask == 0);
         check_stream(&u->d[d].stream);
