@@ -1,6 +1,8 @@
 /* stage.c - the line of stages: who comes next, and the stamps at every hand-over. */
 #include "sim/stage.h"
 
+#include <assert.h>
+
 #include "base/units.h"
 #include "sim/cell.h"
 #include "sim/edge.h"
@@ -16,6 +18,7 @@ static struct stage *stage_at(const struct world *w, enum stage_index index,
 {
     /* The tunnel of a request stays with the gNB where it was born, which hands on to and takes
      * from the one that the UE is at: so its chunks keep their order over a handover. */
+    assert(w->ues != NULL); /* one of them asked */
     int link = w->n_links == 1 || r->cell < 0 ? 0 : r->cell;
     if (w->edge != NULL && edge_stands_at(w->edge, index))
         return &w->edge->stage;
