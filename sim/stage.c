@@ -19,6 +19,7 @@ static struct stage *stage_at(const struct world *w, enum stage_index index,
     assert(w->ues != NULL);
     /* The tunnel of a request stays with the gNB where it was born, which hands on to and takes
      * from the one that the UE is at: so its chunks keep their order over a handover. */
+    assert(w->ues != NULL); /* one of them asked */
     int link = w->n_links == 1 || r->cell < 0 ? 0 : r->cell;
     if (w->edge != NULL && edge_stands_at(w->edge, index))
         return &w->edge->stage;
