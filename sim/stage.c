@@ -16,7 +16,6 @@
 static struct stage *stage_at(const struct world *w, enum stage_index index,
                               const struct request *r)
 {
-    assert(w->ues != NULL);
     /* The tunnel of a request stays with the gNB where it was born, which hands on to and takes
      * from the one that the UE is at: so its chunks keep their order over a handover. */
     assert(w->ues != NULL); /* one of them asked */
