@@ -40,7 +40,8 @@ double nr_evm_limit(int qm);
 
 /* dB by which a phone may miss a step of `step_db` (>= 0) in the power of its PUSCH and still meet
  * 38.101-1 table 6.3.4.3-1 (relative power tolerance; gaps of at most 20 ms, which the idle grants
- * of the testbed keep). At most the step itself: a wider grant is not sent with less power. */
+ * of the testbed keep). At most the step itself: a wider grant is not sent with less power. The
+ * rows of that table are from memory: no copy was at hand to compare them with. */
 double nr_power_step_limit_db(double step_db);
 
 /* An SNR in dB after noise of `evm` squared times the signal has been added. */
