@@ -94,6 +94,13 @@ void nr_la_heard(struct nr_la *la, const struct nr_la_config *config, int mcs, i
         la->offset_db += config->step_db * config->target / (1.0 - config->target);
 }
 
+int nr_tpc_db(int snr_x10, int target_x10)
+{
+    enum { WINDOW_X10 = 30 };
+    int off = snr_x10 - target_x10;
+    return off > WINDOW_X10 ? -1 : off < -3 * WINDOW_X10 ? 3 : off < -WINDOW_X10 ? 1 : 0;
+}
+
 int64_t nr_bsr_report(int64_t bytes)
 {
     static const int32_t level[] = {0,     10,    14,    20,    28,    38,     53,    74,

@@ -82,6 +82,13 @@ void nr_la_set(struct nr_la *la, const struct nr_la_config *config, int64_t fram
 void nr_la_heard(struct nr_la *la, const struct nr_la_config *config, int mcs, int mcs_max,
                  bool failed);
 
+/* --- Closed-loop power control -----------------------------------------------------------------
+ * dB that the next uplink grants tell the phone to change its power by, after a block that was
+ * received at `snr_x10` tenths of a dB: OpenAirInterface's nr_get_tpc() with the 3 dB that its
+ * scheduler gives it. -1 above target + 3 dB, +1 below target - 3 dB, +3 below target - 9 dB, else
+ * 0 (the commands are those of 38.213 table 7.1.1-1, accumulated). */
+int nr_tpc_db(int snr_x10, int target_x10);
+
 /* --- Buffer status report --------------------------------------------------------------------
  * Short BSR, 38.321 table 6.1.3.1-1: the bytes that the gNB believes when `bytes` are waiting.
  * Above the table's last level the testbed takes 300 000. */

@@ -107,6 +107,7 @@ int cell_common_init(struct cell_common *c, const struct scenario *sc, struct ar
     c->snr_step_db = 0.5;
     if (r->channel.word == NULL && r->channel_ul.index == CHANNEL_TESTBED)
         c->snr_step_db = ((const struct channel_testbed *)r->channel_ul.options)->step_db;
+    c->tpc_target_x10 = (int32_t)lround(10.0 * r->ul_tpc_target_db);
     /* 14 symbols a slot (38.211 table 4.3.2-1). */
     const double symbol_s = (double)c->frame.slot_ns / NS_PER_S / 14.0;
     const struct nr_grid *ul = &c->grid[RADIO_UL];

@@ -78,7 +78,8 @@ struct cell_common {
     int64_t ring; /* slots that an action may lie ahead; a power of two */
     int32_t dl_min_prb;
     int32_t max_ues_per_slot;
-    double snr_step_db;                   /* of the SNR that is reported; 0: none */
+    double snr_step_db; /* of the SNR that is reported; 0: none */
+    int32_t tpc_target_x10;
     int32_t cqi_x10[2][CELL_CQI_MAX + 1]; /* least SNR of a CQI, tenths of a dB, by direction;
                                              of CQI 0, out of range: that of 1 */
     int32_t cqi_mcs[2][CELL_CQI_MAX + 1]; /* highest that a CQI allows, within the grid */
@@ -102,6 +103,7 @@ struct harq {
     int16_t overlap_prb; /* PRB that another transmission of this slot covers too */
     bool has_bsr : 1, failed : 1;
     bool by_la : 1; /* its MCS is link adaptation's, not that of an idle grant */
+    int8_t tpc_db;  /* uplink: command that came with its grant */
     int16_t slice;  /* at first transmission, -1; a tree has at most 1 000 */
     int32_t tb_bytes;
     int32_t payload;  /* stream bytes carried */
@@ -199,6 +201,9 @@ struct ue_radio {
     int64_t cqi_report;     /* downlink: number of the report that `cqi` is of, -1: none */
     struct ue_direction d[2];
     struct channel headroom; /* power headroom that is reported, dB */
+    /* closed-loop power control */
+    int16_t power_db; /* what the commands so far have added up to */
+    int8_t tpc_db;    /* what grants tell the UE now, after the last block */
 };
 _Static_assert(offsetof(struct ue_radio, d) == CACHE_LINE, "a UE's own is one line");
 

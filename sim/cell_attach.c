@@ -54,6 +54,8 @@ static void radio_reset(const struct cell_common *k, struct ue_radio *u)
     u->sr_known_slot = -1;
     u->cqi_report = -1;
     u->cqi = 0;
+    u->power_db = 0;
+    u->tpc_db = 0;
 }
 
 static void init_channel(struct channel *c, const struct cell_common *k, enum radio_direction d,

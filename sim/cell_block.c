@@ -75,6 +75,15 @@ static double power_shortfall_db(const struct cell_common *k, const struct harq 
     return nr_power_step_limit_db(db_of_ratio((double)h->n_prb / (double)k->config->min_grant_prb));
 }
 
+/* The command that came with a block's grant. A phone at its highest power takes none upwards
+ * (38.213 clause 7.1.1). */
+static void take_command(const struct cell_common *k, struct ue_radio *u, const struct harq *h)
+{
+    bool highest = db_of_ratio(h->n_prb) + u->power_db >= k->config->ul_power_headroom_db;
+    if (h->tpc_db < 0 || !highest)
+        u->power_db = (int16_t)(u->power_db + h->tpc_db);
+}
+
 static double transmission_snr_db(struct cell *cell, struct ue_radio *u, enum radio_direction d,
                                   const struct harq *h, int64_t slot)
 {
@@ -94,7 +103,8 @@ static double transmission_snr_db(struct cell *cell, struct ue_radio *u, enum ra
     double snr = channel_snr_db(&u->d[d].channel, slot * k->frame.slot_ns);
     if (d == RADIO_UL) {
         /* One power amplifier: past its headroom each PRB gets less. */
-        double over = db_of_ratio(h->n_prb) - k->config->ul_power_headroom_db;
+        double over = db_of_ratio(h->n_prb) + u->power_db - k->config->ul_power_headroom_db;
+        snr += u->power_db;
         if (over > 0.0)
             snr -= over;
         snr -= power_shortfall_db(k, h);
@@ -155,8 +165,13 @@ bool cell_transmission_fails(struct cell *cell, struct ue_radio *u, enum radio_d
 {
     const struct cell_common *k = cell->common;
     struct ue_direction *ud = &u->d[d];
+    bool loop = d == RADIO_UL && k->config->ul_power_control == 1;
+    if (loop)
+        take_command(k, u, h);
     double snr = transmission_snr_db(cell, u, d, h, slot);
     ud->last_snr_x10 = reported(k, snr);
+    if (loop)
+        u->tpc_db = (int8_t)nr_tpc_db(ud->last_snr_x10, k->tpc_target_x10);
     if (d == RADIO_UL) {
         snr = ul_detected_db(k, h, snr);
         if (disturbed(cell, slot))

@@ -225,6 +225,7 @@ static void grant(struct cell *cell, struct ue_radio *u, uint8_t process, int64_
     struct ue_direction *d = &u->d[RADIO_UL];
     struct harq *h = &d->harq[process];
     h->state = HARQ_GRANTED;
+    h->tpc_db = u->tpc_db;
     d->last_slot = ul_slot;
     nr_thr_add(&d->thr, &cell->common->decay, nr_frame_ul_index(&cell->common->frame, ul_slot),
                h->tb_bytes);

@@ -93,6 +93,8 @@ struct scenario_radio {
     double la_target_bler, la_step_db;
     double pf_ewma;
     double ul_power_headroom_db, ul_frequency_error_hz;
+    int ul_power_control; /* 1: a closed loop */
+    double ul_tpc_target_db;
     int ul_evm, ul_power_step, ul_receiver; /* 1, 1: at the limit; enum nr_receiver */
     double ul_disturbed_share;
     int64_t ul_disturbed_period_slots, ul_disturbed_offset_slots;

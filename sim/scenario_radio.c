@@ -10,6 +10,7 @@
 
 static const char *const decoder_words[] = {"it5", "it20", NULL};
 static const char *const evm_words[] = {"none", "limit", NULL};
+static const char *const power_control_words[] = {"open-loop", "closed-loop", NULL};
 static const char *const power_step_words[] = {"exact", "limit", NULL};
 /* In the order of enum nr_receiver. */
 static const char *const receiver_words[] = {"ideal", "oai", NULL};
@@ -164,6 +165,16 @@ static const struct json_field radio_fields[] = {
     F_NUM(scenario_radio, ul_power_headroom_db, -50, 100, "59.3",
           "Power headroom of a phone in dB, normalised to one PRB: a grant of n PRB uses 10 "
           "log10(n) of it. Testbed: 59.2 to 59.4 (WiLLM figure 18)."),
+    F_WORD(
+        scenario_radio, ul_power_control, power_control_words, "\"open-loop\"",
+        "open-loop: the channel gives the SNR of a block, power control included. closed-loop: "
+        "every uplink grant also carries a command (-1, 0, +1, +3 dB, accumulated; 38.213 table "
+        "7.1.1-1) that holds the SNR within 3 dB of ul_tpc_target_db, as OpenAirInterface's "
+        "nr_get_tpc does; the channel is then the path alone. Not with `channel`, whose power "
+        "control compensates the path. Testbed: closed-loop; open-loop because what is published "
+        "is the SNR that it left."),
+    F_NUM(scenario_radio, ul_tpc_target_db, -20, 60, "15",
+          "SNR that the closed loop aims at. Testbed: 15 (pusch_TargetSNRx10)."),
     F_NUM(scenario_radio, ul_frequency_error_hz, 0, 2000, "0",
           "Carrier frequency error of a phone at the gNB in Hz. The gNB equalises each symbol with "
           "the DMRS before it, as OpenAirInterface does, so that what the constellation turns "
@@ -270,6 +281,10 @@ static int check_symbols(const struct scenario_radio *r, const char *file, const
         return FAIL_KEY("ul_special_symbols",
                         "%lld PUSCH symbols do not fit the %lld of special_ul_symbols",
                         (long long)r->ul_special_symbols, (long long)r->special_ul_symbols);
+    }
+    if (r->ul_power_control == 1 && r->channel.word != NULL) {
+        return FAIL_KEY("ul_power_control",
+                        "closed-loop needs channel_ul; write open-loop with channel");
     }
     if (r->ul_disturbed_offset_slots >= r->ul_disturbed_period_slots) {
         return FAIL_KEY("ul_disturbed_offset_slots",

@@ -214,6 +214,16 @@ static void test_la_set(void **state)
 }
 
 /* Target 10 %, step 0.5 dB: nine that do not fail give back what one that does takes. */
+/* nr_get_tpc() with 3 dB: nothing within them. */
+static void test_tpc(void **state)
+{
+    (void)state;
+    static const int of[][2] = {{150, 0}, {180, 0}, {181, -1}, {400, -1}, {120, 0},
+                                {119, 1}, {60, 1},  {59, 3},   {-100, 3}};
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        assert_int_equal(nr_tpc_db(of[i][0], 150), of[i][1]);
+}
+
 static void test_la_outer_loop(void **state)
 {
     (void)state;
@@ -396,6 +406,7 @@ int test_nr_mac(void)
         cmocka_unit_test(test_la_falls_back_when_idle),
         cmocka_unit_test(test_la_cap),
         cmocka_unit_test(test_la_set),
+        cmocka_unit_test(test_tpc),
         cmocka_unit_test(test_la_outer_loop),
         cmocka_unit_test(test_bsr_levels),
         cmocka_unit_test(test_grid_is_the_standard),

@@ -301,6 +301,8 @@ static const char chat[] =
     "radio.channel_dl={\"kind\": \"testbed\", \"mean_snr_db\": 8, \"std_snr_db\": 8,"              \
     " \"correlation_ms\": 20}"
 /* Link adaptation that does not follow: blocks fail again and again. */
+#define CLOSED   "radio.ul_power_control=closed-loop"
+#define SWINGS   "radio.channel_ul={\"kind\": \"testbed\", \"mean_snr_db\": 12, \"std_snr_db\": 6}"
 #define STUBBORN "radio.start_mcs=16", "radio.la_update_frames=100"
 
 /* Runs one scenario both ways; the totals are for the test to see that what it is about has
@@ -392,6 +394,20 @@ static void test_power_step_and_disturbance(void **state)
     /* Every block of the last slot of ten is sent again, and there are as many in the slot before.
      */
     assert_true(t[UL].again > t[UL].blocks / 4);
+}
+
+/* Commands after every block, on a path that needs them: 20 dB too good, 12 dB too bad, and
+ * swinging; with a headroom that ends before the target is reached. */
+static void test_closed_loop(void **state)
+{
+    (void)state;
+    struct totals t[2];
+    RUN(pictures, t, CLOSED, "radio.channel_ul={\"kind\": \"awgn\", \"snr_db\": 35}");
+    RUN(pictures, t, CLOSED, "radio.channel_ul={\"kind\": \"awgn\", \"snr_db\": 3}");
+    assert_true(t[UL].errors > 0 && t[UL].again < t[UL].blocks / 4);
+    RUN(chat, t, THREE, CLOSED, SWINGS, "radio.ul_power_step=limit");
+    RUN(chat, t, THREE, CLOSED, SWINGS, NO_IDLE, "radio.ul_power_headroom_db=18",
+        "radio.ul_tpc_target_db=20");
 }
 
 /* Blocks that all rounds do not bring through: RLC repeats them, and reports get lost. */
@@ -493,17 +509,12 @@ static void test_seeds(void **state)
 int test_reference(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_picture_up),
-        cmocka_unit_test(test_picture_down),
-        cmocka_unit_test(test_three_ues),
-        cmocka_unit_test(test_bad_channel),
-        cmocka_unit_test(test_frequency_error),
-        cmocka_unit_test(test_power_step_and_disturbance),
-        cmocka_unit_test(test_lost_blocks),
-        cmocka_unit_test(test_small_messages),
-        cmocka_unit_test(test_scheduling_requests),
-        cmocka_unit_test(test_frames),
-        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_picture_up),      cmocka_unit_test(test_picture_down),
+        cmocka_unit_test(test_three_ues),       cmocka_unit_test(test_bad_channel),
+        cmocka_unit_test(test_frequency_error), cmocka_unit_test(test_power_step_and_disturbance),
+        cmocka_unit_test(test_closed_loop),     cmocka_unit_test(test_lost_blocks),
+        cmocka_unit_test(test_small_messages),  cmocka_unit_test(test_scheduling_requests),
+        cmocka_unit_test(test_frames),          cmocka_unit_test(test_limits),
         cmocka_unit_test(test_seeds),
     };
     return cmocka_run_group_tests_name("reference", tests, NULL, NULL);

@@ -77,6 +77,7 @@ static void place(struct radio *r, struct phone *p, int d, struct block *b, int6
     b->prb = prb;
     b->symbols = symbols_of(r, d, at);
     b->state = d == UL ? GRANTED : SENT;
+    b->command = p->command;
     s->last_slot = at;
     s->last_opportunity = r->number[d][at];
     s->scheduled[s->last_opportunity] += (double)b->bytes;

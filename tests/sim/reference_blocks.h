@@ -39,6 +39,7 @@ struct block {
     int symbols, mcs, prb;
     int64_t bytes, begin, payload, padding, report;
     double luck, snr_db[ROUNDS];
+    int command; /* uplink: dB, with its grant */
 };
 
 struct lost {
@@ -74,6 +75,7 @@ struct phone {
     bool request_seen;
     int64_t last_report, last_new;
     int cqi;
+    int power, command; /* dB: added up so far; of the next grants */
 };
 
 struct totals {
@@ -254,8 +256,12 @@ static bool fails(struct radio *r, int ue, int d, struct block *b, int64_t n)
     struct side *s = &r->phones[ue].side[d];
     struct nr_mcs m = mcs_of(r, d, b->mcs);
     double snr_db = channel_snr_db(&s->channel, n * r->slot_ns);
-    if (d == UL && 10.0 * log10(b->prb) > r->c->ul_power_headroom_db)
-        snr_db -= 10.0 * log10(b->prb) - r->c->ul_power_headroom_db;
+    int *power = &r->phones[ue].power;
+    if (d == UL && r->c->ul_power_control == 1 &&
+        (b->command <= 0 || 10.0 * log10(b->prb) + *power < r->c->ul_power_headroom_db))
+        *power += b->command;
+    if (d == UL)
+        snr_db = fmin(snr_db + *power, snr_db + r->c->ul_power_headroom_db - 10.0 * log10(b->prb));
     if (d == UL && r->c->ul_power_step == 1) {
         double step = 10.0 * log10((double)b->prb / (double)r->c->min_grant_prb);
         snr_db -= step <= 0.0   ? 0.0
@@ -267,6 +273,10 @@ static bool fails(struct radio *r, int ue, int d, struct block *b, int64_t n)
                                 : 5.0;
     }
     s->snr_x10 = (int64_t)round(2.0 * snr_db) * 5;
+    if (d == UL && r->c->ul_power_control == 1) {
+        double off = (double)s->snr_x10 / 10.0 - r->c->ul_tpc_target_db;
+        r->phones[ue].command = off > 3.0 ? -1 : off >= -3.0 ? 0 : off >= -9.0 ? 1 : 3;
+    }
     if (d == UL && r->c->ul_evm == 1) {
         double evm = m.qm == 2 ? 17.5 : m.qm == 4 ? 12.5 : m.qm == 6 ? 8.0 : 3.5;
         snr_db = -10.0 * log10(pow(10.0, -snr_db / 10.0) + evm * evm / 1e4);
