@@ -321,6 +321,9 @@ void cell_common_free(struct cell_common *c);
 int cell_work_init(struct cell_work *work, const struct cell_common *k,
                    const struct slice_tree *tree, uint32_t room);
 void cell_work_free(struct cell_work *work, const struct cell_common *k);
+/* `bytes` for each of `n` items at the pointer `*items`, which keeps its contents; false: no
+ * memory, and all is as it was. */
+bool cell_grow(void *items, size_t n, size_t bytes);
 /* Room for cells of `room` UEs. Returns 0 or ERR_MEMORY. */
 int cell_work_grow(struct cell_work *work, const struct cell_common *k, uint32_t room);
 /* Before the first event: the cell is a part's from now on, which has this work. */

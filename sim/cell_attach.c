@@ -145,16 +145,6 @@ static void set_mark(uint64_t *bits, uint32_t i, bool value)
         bits[i / 64] &= ~(1ULL << i % 64);
 }
 
-/* `bytes` for each of `room` items; `*items` keeps its contents. */
-static bool grow(void *items, size_t room, size_t bytes)
-{
-    void **at = items;
-    void *grown = realloc(*at, room * bytes);
-    if (grown != NULL)
-        *at = grown;
-    return grown != NULL;
-}
-
 /* Room for one UE more. */
 static bool make_room(struct cell *cell)
 {
@@ -163,14 +153,14 @@ static bool make_room(struct cell *cell)
     uint32_t room = cell->room < 8 ? 8 : 2 * cell->room;
     uint32_t words = (room + 63) / 64;
     for (int d = 0; d < 2 && words > 1; d++) {
-        if (!grow(&cell->many[d], words, sizeof *cell->many[d]))
+        if (!cell_grow(&cell->many[d], words, sizeof *cell->many[d]))
             return false;
         for (uint32_t i = cell_words(cell); i < words; i++)
             cell->many[d][i] = 0;
         if (cell->room <= 64)
             cell->many[d][0] = cell->few[d];
     }
-    if (!grow(&cell->ues, room, sizeof *cell->ues) ||
+    if (!cell_grow(&cell->ues, room, sizeof *cell->ues) ||
         cell_work_grow(cell->work, cell->common, room) != 0)
         return false;
     cell->room = room;

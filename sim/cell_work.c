@@ -42,8 +42,7 @@ void cell_work_free(struct cell_work *work, const struct cell_common *k)
     *work = (struct cell_work){0};
 }
 
-/* `bytes` for each of `n` items; `*items` keeps its contents. */
-static bool grow(void *items, size_t n, size_t bytes)
+bool cell_grow(void *items, size_t n, size_t bytes)
 {
     void **at = items;
     void *grown = realloc(*at, n * bytes);
@@ -56,9 +55,9 @@ int cell_work_grow(struct cell_work *work, const struct cell_common *k, uint32_t
 {
     if (room <= work->room)
         return 0;
-    if (!grow(&work->views, room, sizeof *work->views) ||
-        !grow(&work->view_ue, room, sizeof *work->view_ue) ||
-        !grow(&work->grants, room + (size_t)k->max_ues_per_slot, sizeof *work->grants))
+    if (!cell_grow(&work->views, room, sizeof *work->views) ||
+        !cell_grow(&work->view_ue, room, sizeof *work->view_ue) ||
+        !cell_grow(&work->grants, room + (size_t)k->max_ues_per_slot, sizeof *work->grants))
         return ERR_MEMORY;
     work->room = room;
     return 0;

@@ -125,9 +125,9 @@ same died-and-stopped-agree "$(sum "$tmp/stopped.sqlite")" "$(sum "$tmp/died.sql
 same died-complete 10 "$(sql "$tmp/died.sqlite" 'select sum(complete) from runs')"
 
 # --- ranks ------------------------------------------------------------------------------------
-mpi=mpirun words=pmi2
+mpi=mpirun words=pmi2 dead='BAD TERMINATION'
 if mpirun --version 2>/dev/null | grep -q 'Open MPI'; then # MPICH knows neither option, nor needs one
-    mpi="$mpi --oversubscribe" words=pmix
+    mpi="$mpi --oversubscribe" words=pmix dead='^willmsim: .*--resume'
     [ "$(id -u)" -ne 0 ] || mpi="$mpi --allow-run-as-root"
 fi
 # What Open MPI never frees is not ours, nor what it says where there is no /sys.
@@ -164,7 +164,7 @@ else
     wait $pid
     holds killed-rank-status [ $? -ne 0 ]
     # MPICH's launcher ends the others with a signal that nobody catches, and speaks for them.
-    holds killed-rank-message grep -q '^willmsim: .*--resume\|BAD TERMINATION' "$tmp/err" "$tmp/out"
+    holds killed-rank-message grep -q "$dead" "$tmp/err" "$tmp/out"
     holds killed-rank-incomplete [ "$(sql "$tmp/killed.sqlite" 'select sum(complete = 0) from runs')" -gt 0 ]
     same killed-rank-integrity ok "$(sql "$tmp/killed.sqlite" 'pragma integrity_check')"
     call export "$tmp/killed.sqlite" runs --csv
