@@ -1,7 +1,7 @@
 /* cell.c - pins C1 to C4 of sim/cell.h on scenarios drawn at random over patterns, carriers,
  * policies, channels, slices, transports and traffic: what is in the air and where every byte of a
- * stream is, looked up after each event, and the rows with and without idle slots; and what CQI
- * the uplink sees. C5 is tests/sim/reference.c's. Does not pin who gets PRB (tests/sched). */
+ * stream is, looked up after each event, and the rows with and without idle slots. C5 is
+ * tests/sim/reference.c's. Does not pin who gets PRB (tests/sched). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,6 @@
 
 #include "base/draw.h"
 #include "base/units.h"
-#include "models/nr_error.h"
 #include "sim/cell.h"
 #include "sim/ue.h"
 #include "sim/world.h"
@@ -462,76 +461,6 @@ static void test_idle_grants_keep_their_period(void **state)
     idle_grants_in_2_s("radio.idle_grant_by_frame=true", 598, 600);
 }
 
-/* --- The uplink's CQI ------------------------------------------------------------------------- */
-
-/* A file of two levels of SNR: the first phone stays on the first, the second, 100 s further in it,
- * on the second. */
-static void put_levels(char *path, double first_db, double second_db)
-{
-    int fd = mkstemp(path);
-    assert_true(fd >= 0);
-    FILE *f = fdopen(fd, "w");
-    fprintf(f, "t_s,snr_db\n0,%g\n100,%g\n200,%g\n", first_db, second_db, second_db);
-    fclose(f);
-}
-
-/* One block a slot, more wanted than there is room for: the phone that the gNB hears better in the
- * uplink comes first, though the other one reports the better downlink. */
-static void test_uplink_goes_by_its_own_cqi(void **state)
-{
-    (void)state;
-    char up[] = "/tmp/willmsim-up-XXXXXX", down[] = "/tmp/willmsim-down-XXXXXX";
-    put_levels(up, 24.0, 12.0);
-    put_levels(down, 12.0, 24.0);
-    char channels[512];
-    static const char trace[] = "{\"kind\": \"snr-trace\", \"path\": \"%s\", \"between\": "
-                                "\"hold\", \"shift_s\": 100}";
-    char form[512];
-    snprintf(form, sizeof form, "radio={\"channel_ul\": %s, \"channel_dl\": %s}", trace, trace);
-    snprintf(channels, sizeof channels, form, up, down);
-    const char *const sets[] = {channels,
-                                "radio.policy={\"kind\":\"max-cqi\",\"enforce_slices\":false}",
-                                "radio.max_ues_per_slot=1",
-                                "radio.idle_grant_ms=0",
-                                "radio.max_mcs_ul=12", /* alike: the CQI alone decides */
-                                "radio.start_mcs=12",
-                                "ues.1.traffic.rate_hz=0.0001",
-                                "ues.2.traffic.rate_hz=0.0001",
-                                "ues.0.traffic.rate_hz=20",
-                                "ues.0.traffic.overhead_bytes=100000"};
-    struct scenario sc;
-    rows_load(base, sets, sizeof sets / sizeof sets[0], &sc);
-    struct world w;
-    struct err e = {0};
-    struct run_options options = {.seed = 1};
-    if (world_make(&w, &sc, &options, &e) != 0)
-        fail_msg("%s", e.text);
-    const struct cell_common *k = w.cells[0]->common;
-    for (int cqi = 1; cqi <= CELL_CQI_MAX; cqi++) {
-        double db = k->cqi_x10[RADIO_UL][cqi] / 10.0;
-        int table = (int)sc.radio->mcs_table_ul;
-        assert_true(nr_cqi_of_snr((enum nr_decoder)sc.radio->decoder, table, db,
-                                  k->grid[RADIO_UL].n_prb) >= cqi);
-        assert_true(nr_cqi_of_snr((enum nr_decoder)sc.radio->decoder, table, db - 0.1,
-                                  k->grid[RADIO_UL].n_prb) < cqi);
-    }
-    for (int i = 0; i < w.n_cells; i++)
-        cell_start(w.cells[i]);
-    for (uint32_t i = 0; i < w.n_ues; i++)
-        ue_start(&w.ues[i]);
-    while (engine_next(w.engine) <= w.end_ns)
-        engine_run(w.engine, engine_next(w.engine), 1);
-    int64_t good = w.radios[0].d[RADIO_UL].stream.received;
-    int64_t bad = w.radios[1].d[RADIO_UL].stream.received;
-    print_message("uplink: %lld bytes at 24 dB, %lld at 12 dB\n", (long long)good, (long long)bad);
-    assert_true(good > 500000);
-    assert_true(bad < good / 10);
-    world_free(&w);
-    scenario_free(&sc);
-    remove(up);
-    remove(down);
-}
-
 /* --- The servers, as policies see them ---------------------------------------------------------
  */
 
@@ -620,7 +549,6 @@ int test_cell(void)
         cmocka_unit_test(test_marks_of_a_large_cell),
         cmocka_unit_test(test_idle_cell_is_not_visited),
         cmocka_unit_test(test_idle_grants_keep_their_period),
-        cmocka_unit_test(test_uplink_goes_by_its_own_cqi),
         cmocka_unit_test(test_radio_sees_the_servers_queue),
         cmocka_unit_test(test_phones_of_a_slot),
     };

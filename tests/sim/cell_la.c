@@ -1,6 +1,6 @@
 /* cell_la.c - pins what each rule of link adaptation makes of a constant channel, and from when on
- * a CQI counts. The rules' arithmetic is pinned in tests/models/nr_mac.c, the testbed's rule in a
- * whole cell in tests/sim/reference.c. */
+ * a CQI counts; and what CQI the uplink goes by. The rules' arithmetic is pinned in
+ * tests/models/nr_mac.c, the testbed's rule in a whole cell in tests/sim/reference.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +14,8 @@
 
 #include "models/nr_error.h"
 #include "sim/cell.h"
+#include "sim/ue.h"
+#include "sim/world.h"
 
 /* One phone that always has more to send, both ways. */
 static const char full[] =
@@ -150,6 +152,71 @@ static void test_cqi_delay(void **state)
     remove(path);
 }
 
+/* A file of two levels of SNR: the first phone stays on the first, the second, 100 s further in it,
+ * on the second. */
+static void put_levels(char *path, double first_db, double second_db)
+{
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    FILE *f = fdopen(fd, "w");
+    fprintf(f, "t_s,snr_db\n0,%g\n100,%g\n200,%g\n", first_db, second_db, second_db);
+    fclose(f);
+}
+
+/* One block a slot, more wanted than there is room for: the phone that the gNB hears better in the
+ * uplink comes first, though the other one reports the better downlink. */
+static void test_uplink_goes_by_its_own_cqi(void **state)
+{
+    (void)state;
+    char up[] = "/tmp/willmsim-up-XXXXXX", down[] = "/tmp/willmsim-down-XXXXXX";
+    put_levels(up, 24.0, 12.0);
+    put_levels(down, 12.0, 24.0);
+    char channels[512];
+    static const char trace[] = "{\"kind\": \"snr-trace\", \"path\": \"%s\", \"between\": "
+                                "\"hold\", \"shift_s\": 100}";
+    char form[512];
+    snprintf(form, sizeof form, "radio={\"channel_ul\": %s, \"channel_dl\": %s}", trace, trace);
+    snprintf(channels, sizeof channels, form, up, down);
+    const char *const sets[] = {channels,
+                                "radio.policy={\"kind\":\"max-cqi\",\"enforce_slices\":false}",
+                                "radio.max_ues_per_slot=1",
+                                "radio.idle_grant_ms=0",
+                                "radio.max_mcs_ul=12", /* alike: the CQI alone decides */
+                                "radio.start_mcs=12",
+                                "ues.count=2"};
+    struct scenario sc;
+    rows_load(full, sets, sizeof sets / sizeof sets[0], &sc);
+    struct world w;
+    struct err e = {0};
+    struct run_options options = {.seed = 1};
+    if (world_make(&w, &sc, &options, &e) != 0)
+        fail_msg("%s", e.text);
+    const struct cell_common *k = w.cells[0]->common;
+    for (int cqi = 1; cqi <= CELL_CQI_MAX; cqi++) {
+        double db = k->cqi_x10[RADIO_UL][cqi] / 10.0;
+        int table = (int)sc.radio->mcs_table_ul;
+        assert_true(nr_cqi_of_snr((enum nr_decoder)sc.radio->decoder, table, db,
+                                  k->grid[RADIO_UL].n_prb) >= cqi);
+        assert_true(nr_cqi_of_snr((enum nr_decoder)sc.radio->decoder, table, db - 0.1,
+                                  k->grid[RADIO_UL].n_prb) < cqi);
+    }
+    for (int i = 0; i < w.n_cells; i++)
+        cell_start(w.cells[i]);
+    for (uint32_t i = 0; i < w.n_ues; i++)
+        ue_start(&w.ues[i]);
+    while (engine_next(w.engine) <= w.end_ns)
+        engine_run(w.engine, engine_next(w.engine), 1);
+    int64_t good = w.radios[0].d[RADIO_UL].stream.received;
+    int64_t bad = w.radios[1].d[RADIO_UL].stream.received;
+    print_message("uplink: %lld bytes at 24 dB, %lld at 12 dB\n", (long long)good, (long long)bad);
+    assert_true(good > 500000);
+    assert_true(bad < good / 10);
+    world_free(&w);
+    scenario_free(&sc);
+    remove(up);
+    remove(down);
+}
+
 int test_cell_la(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +224,7 @@ int test_cell_la(void)
         cmocka_unit_test(test_link_adaptation_outer_loop),
         cmocka_unit_test(test_highest_mcs_of_a_table),
         cmocka_unit_test(test_cqi_delay),
+        cmocka_unit_test(test_uplink_goes_by_its_own_cqi),
     };
     return cmocka_run_group_tests_name("cell_la", tests, NULL, NULL);
 }
